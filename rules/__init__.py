@@ -1,0 +1,1 @@
+"""What each cloud accepts, as pure checks that import no Pulumi."""
