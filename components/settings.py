@@ -1,0 +1,163 @@
+"""The configuration of a stack, read once."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from components.validation import ProgramError
+from rules import cdn, cloudfront, edge, fc, lambda_, regions
+from rules.finding import Finding
+from rules.rule import Report, check
+
+_WHERE = "settings"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a stack is to be, every value of it checked.
+
+    `Pulumi.yaml` describes each key and holds its default; a field has its key's name in snake case.
+    """
+
+    aws: bool
+    alibaba: bool
+    handler: str
+    """`package.module.function`."""
+    edge_handler: str
+    edge_event: str
+    edge_runtime: str
+    memory_mb: int
+    timeout_s: int
+    log_retention_days: int
+    fc_auth: str
+    fc_concurrency: int
+    cdn_domain: str
+    """Empty where there is to be no CDN."""
+    cdn_scope: str
+    cdn_private_origin_role: bool
+    aws_region: str
+    alicloud_region: str
+
+    @classmethod
+    def from_config(cls) -> Settings:
+        """Read the stack's configuration; raises ProgramError with everything that is wrong in it."""
+        given = {field.name: _given(field.name) for field in dataclasses.fields(cls)}
+        types = {field.name: str(field.type) for field in dataclasses.fields(cls)}
+        unread = [finding for name, text in given.items() for finding in _unreadable(name, text, types[name])]
+        misread = {finding.field for finding in unread}
+        values = {name: _READERS[types[name]](given[name]) for name in given if _key(name) not in misread}
+        errors = (*_unknown_keys(), *unread, *_check(values).errors)
+        if errors:
+            raise ProgramError(errors)
+        return cls(**values)
+
+
+def _check(values: Mapping[str, Any]) -> Report:
+    report = Report()
+    if values.get("aws") is False and values.get("alibaba") is False:
+        report += Report(errors=(_nothing_to_deploy(),))
+    if values.get("aws"):
+        report += _check_aws(values)
+    if values.get("alibaba"):
+        report += _check_alibaba(values)
+    return report
+
+
+def _check_aws(values: Mapping[str, Any]) -> Report:
+    function = _renamed(values, "handler", "memory_mb", "timeout_s", "log_retention_days")
+    at_edge = _renamed(values, handler="edge_handler", event="edge_event", runtime="edge_runtime")
+    distribution = _renamed(values, origin_timeout_s="timeout_s")
+    return (
+        _held(lambda_.TABLE, function)
+        + _held((*edge.TABLE, *edge.PYTHON_HANDLER), at_edge)
+        + _held(cloudfront.TABLE, distribution)
+        + _held(regions.AWS, _renamed(values, "aws_region"))
+    )
+
+
+def _check_alibaba(values: Mapping[str, Any]) -> Report:
+    function = _renamed(
+        values,
+        "handler",
+        "memory_mb",
+        "timeout_s",
+        "log_retention_days",
+        auth="fc_auth",
+        concurrency="fc_concurrency",
+        region="alicloud_region",
+    )
+    report = _held(fc.TABLE, function)
+    if values.get("cdn_domain"):
+        report += _held(cdn.TABLE, _renamed(values, domain_name="cdn_domain", scope="cdn_scope"))
+    return report
+
+
+def _renamed(values: Mapping[str, Any], *same: str, **renamed: str) -> dict[str, tuple[str, Any]]:
+    """For each fact the key that the user set it with, and its value."""
+    fields = {**{name: name for name in same}, **renamed}
+    return {fact: (_key(field), values[field]) for fact, field in fields.items() if field in values}
+
+
+def _held(table: tuple[Any, ...], known: Mapping[str, tuple[str, Any]]) -> Report:
+    facts = {fact: value for fact, (_, value) in known.items()}
+    names = {fact: key for fact, (key, _) in known.items()}
+    return check(table, facts, _WHERE, names)
+
+
+def _nothing_to_deploy() -> Finding:
+    keys = f"{_key('aws')} and {_key('alibaba')}"
+    remedy = "run `pulumi config set aws true` or `pulumi config set alibaba true`"
+    return Finding("SETTINGS-CLOUDS", _WHERE, keys, False, "true for at least one cloud", remedy)  # noqa: FBT003
+
+
+# Keys and texts
+
+_READERS = {"bool": lambda text: text == "true", "int": int, "str": str}
+_ACCEPTED = {"bool": "true or false", "int": "a whole number", "str": "a text"}
+_REGIONS = {"aws_region": "aws:region", "alicloud_region": "alicloud:region"}
+
+
+def _key(field: str) -> str:
+    """The full configuration key of a field."""
+    if field in _REGIONS:
+        return _REGIONS[field]
+    first, *others = field.split("_")
+    return f"{pulumi.get_project()}:{first}{''.join(map(str.capitalize, others))}"
+
+
+def _given(field: str) -> str | None:
+    namespace, _, name = _key(field).partition(":")
+    return pulumi.Config(namespace).get(name)
+
+
+def _unreadable(field: str, text: str | None, type_: str) -> Iterator[Finding]:
+    if text is not None and _reads(text, type_):
+        return
+    key = _key(field)
+    remedy = f"run `pulumi config set {key} <value>`"
+    yield Finding("SETTINGS-TYPE", _WHERE, key, text, _ACCEPTED[type_], remedy)
+
+
+def _reads(text: str, type_: str) -> bool:
+    if type_ == "bool":
+        return text in {"true", "false"}
+    if type_ == "int":
+        return text.removeprefix("-").isdecimal() and text.isascii()
+    return True
+
+
+def _unknown_keys() -> Iterator[Finding]:
+    """Keys of this project that nothing reads, most often misspelt ones."""
+    known = [_key(field.name) for field in dataclasses.fields(Settings)]
+    for key in sorted(pulumi.runtime.get_config_env()):
+        if key.startswith(f"{pulumi.get_project()}:") and key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            meant = f", where {close[0]} may be meant" if close else ""
+            remedy = f"run `pulumi config rm {key}`{meant}"
+            yield Finding("SETTINGS-KEY", _WHERE, "key", key, "one that Pulumi.yaml describes", remedy)
