@@ -97,7 +97,7 @@ def globally_unique(purpose: str) -> pulumi.Output[str]:
 
 
 settings = Settings.from_config()
-builds = [partial(asset.build_function, ROOT, settings.handler)]
+builds = [partial(asset.build_function, ROOT, settings.handler, settings.edge_handler)]
 if settings.aws:
     builds.append(partial(asset.build_edge, ROOT, settings.edge_handler))
 function_zip, *edge_zip = together(builds)

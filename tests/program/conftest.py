@@ -45,7 +45,7 @@ def asset(monkeypatch, tmp_path):
             self.path = path
             self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
 
-    def build_function(root: Path, handler: str) -> Package:
+    def build_function(root: Path, handler: str, edge_handler: str) -> Package:
         build.asked.append(("function", root, handler))
         return Package(Path(write_function_zip(Path("function.zip"))))
 

@@ -107,7 +107,7 @@ def test_names_that_all_accounts_share_are_told_apart(program):
 
 def test_what_both_builds_find_is_told_together_in_a_sentence_each(program, asset):
     def failing(field):
-        def build(root, handler):
+        def build(root, handler, *others):
             raise UserError([Finding("HANDLER-MODULE", "asset", field, handler, "a module", "correct the name")])
 
         return build

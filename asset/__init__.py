@@ -1,0 +1,7 @@
+"""The deployment zips: one for the function on both clouds, one for the edge function."""
+
+from __future__ import annotations
+
+from asset.build import Package, build_edge, build_function
+
+__all__ = ["Package", "build_edge", "build_function"]

@@ -1,0 +1,47 @@
+"""Turns Python sources into sourceless bytecode whose bytes depend on nothing but the sources and the compiler.
+
+`marshal` writes an object that others share differently from one that they do not, so code that is compiled inside a
+program carries traces of what that program has loaded. A fresh interpreter that loads nothing else
+(`-I -S`) compiles one fixed list in one fixed order instead, and names every file by its place in the zip.
+"""
+
+from __future__ import annotations
+
+import marshal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from rules.finding import Finding, UserError
+
+_WORKER = Path(__file__).with_name("compile_worker.py")
+
+
+def compiled(sources: Mapping[str, bytes], compiler: Path) -> dict[str, bytes]:
+    """Compile `{"handlers/hello.py": source}` to `{"handlers/hello.pyc": bytecode}`.
+
+    `compiler` is a Python of the version that will load the result. Raises UserError with one finding for each file
+    that does not compile.
+    """
+    names = sorted(sources)
+    request = marshal.dumps([(name, sources[name]) for name in names], 2)
+    command = [str(compiler), "-I", "-S", "-B", "-X", "utf8", "-W", "ignore", str(_WORKER)]
+    reply = subprocess.run(command, input=request, stdout=subprocess.PIPE, check=True).stdout
+    results: list[tuple[bytes, str, int]] = marshal.loads(reply)  # noqa: S302 (from our own child process)
+    outcome = list(zip(names, results, strict=True))
+    broken = [syntax_finding(name, message, line) for name, (pyc, message, line) in outcome if not pyc]
+    if broken:
+        raise UserError(broken)
+    return {f"{name}c": pyc for name, (pyc, _, _) in outcome}
+
+
+def syntax_finding(name: str, message: str, line: int) -> Finding:
+    """What is wrong with the source file `name` (its name in the zip), at `line` (0: unknown)."""
+    return Finding(
+        rule="HANDLER-SYNTAX",
+        component=f"{name}, line {line}" if line else name,
+        field="source",
+        value=message,
+        accepts="Python that compiles",
+        remedy="correct the file",
+    )

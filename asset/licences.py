@@ -1,0 +1,91 @@
+"""Gathers the licence texts of what goes into the zip, and where its sources are to be had."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from asset.sources import Interpreter
+
+_DOCUMENTS = Path("/usr/share/doc")
+_COMMON = Path("/usr/share/common-licenses")
+_COMMON_NAME = re.compile(r"/usr/share/common-licenses/([A-Za-z]+(?:-[0-9.]*[0-9])?)")
+
+
+def texts(interpreter: Interpreter) -> dict[str, bytes]:
+    """Licence file name -> text, with an index (`README`) of which file came from which package and source.
+
+    Texts come from the standard library's own LICENSE.txt and from Debian's package database. On a host with another
+    package manager the index still names every library, and says that its text has to be added by hand.
+    """
+    origins = {interpreter.program.name: interpreter.program, interpreter.loader.name: interpreter.loader}
+    origins.update(interpreter.libraries)
+    packages = _packages(origins)
+    sources = _source_packages(packages.values())
+    found = _package_texts(packages.values())
+    own = interpreter.standard_library / "LICENSE.txt"
+    if own.is_file():
+        found["CPython.txt"] = own.read_bytes()
+    found["README"] = _index(interpreter, origins, packages, sources).encode()
+    return found
+
+
+def _packages(origins: Mapping[str, Path]) -> dict[str, str]:
+    """File name -> Debian package that installed it; without those that no package installed."""
+    if shutil.which("dpkg") is None:
+        return {}
+    spellings = {spelling: name for name, path in origins.items() for spelling in _spellings(path)}
+    # The exit code is 1 as soon as one of the files belongs to no package, which is usual here.
+    listing = subprocess.run(["dpkg", "-S", *spellings], capture_output=True, text=True, check=False).stdout
+    owners: dict[str, str] = {}
+    for line in listing.splitlines():
+        package, _, path = line.rpartition(": ")
+        if path in spellings:
+            owners[spellings[path]] = package.split(",")[0].split(":")[0]
+    return owners
+
+
+def _spellings(path: Path) -> set[str]:
+    """The names under which the database may know a file: `/usr/lib/x` was `/lib/x` before the two were merged."""
+    resolved = str(path.resolve())
+    return {str(path), resolved, resolved.removeprefix("/usr"), f"/usr{path}"}
+
+
+def _source_packages(packages: Iterable[str]) -> dict[str, str]:
+    """Package -> its source package and version, such as `glibc 2.36-9`."""
+    names = sorted(set(packages))
+    if not names:
+        return {}
+    layout = "${Package}\t${source:Package} ${source:Version}\n"
+    listing = subprocess.run(["dpkg-query", "-W", "-f", layout, *names], capture_output=True, text=True, check=False)
+    return dict(line.split("\t", 1) for line in listing.stdout.splitlines())
+
+
+def _package_texts(packages: Iterable[str]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for package in set(packages):
+        path = _DOCUMENTS / package / "copyright"
+        if not path.is_file():
+            continue
+        text = path.read_bytes()
+        found[f"{package}.txt"] = text
+        for name in _COMMON_NAME.findall(text.decode(errors="replace")):
+            if (_COMMON / name).is_file():
+                found[f"common/{name}.txt"] = (_COMMON / name).read_bytes()
+    return found
+
+
+def _index(
+    interpreter: Interpreter, origins: Mapping[str, Path], packages: Mapping[str, str], sources: Mapping[str, str]
+) -> str:
+    lines = [f"CPython {interpreter.version} and the libraries that go along with it, each under its own licence.", ""]
+    for name in sorted(origins):
+        package = packages.get(name)
+        if package is None:
+            lines.append(f"{name}: no package of the build host; see CPython.txt if it is part of Python")
+        else:
+            lines.append(f"{name}: package {package}, source {sources.get(package, 'unknown')}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,122 @@
+"""The interpreter that runs this program, with its own loader and C library: works offline and on any glibc."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from asset import elf, libraries, trim
+from asset.sources import Interpreter
+from rules.finding import Finding, UserError, require_none
+
+ARCHITECTURES = {elf.X86_64: "x86_64", elf.AARCH64: "arm64"}
+
+_OLDEST_GLIBC = (2, 33)
+"""First glibc whose loader knows `--argv0`, without which `sys.executable` would name the wrong file."""
+
+_REQUIRED_MODULES = ("_hashlib", "_socket", "_ssl", "zlib")
+
+_OPENED_AT_RUN_TIME = (
+    "libgcc_s.so.1",
+    "libstdc++.so.6",
+    "libresolv.so.2",
+    "libnss_dns.so.2",
+    "libnss_files.so.2",
+    "libpthread.so.0",
+    "libdl.so.2",
+    "librt.so.1",
+    "libutil.so.1",
+)
+"""What no DT_NEEDED of the interpreter names: thread cancellation, name service, and what wheels link to."""
+
+
+_ON_LINUX = (
+    "run make in a Linux machine, container or WSL with Debian 12, Ubuntu 22.04, Amazon Linux 2023 or newer, "
+    'for example `docker run --rm -it -v "$PWD":/src -w /src python:3.13 make up`'
+)
+
+
+def locate() -> Interpreter:
+    """Find the running CPython and all that it needs; a virtual environment counts as the CPython below it.
+
+    Raises UserError when this host's Python cannot run elsewhere: no Linux, no CPython, no glibc or one before 2.33,
+    a processor that neither cloud has, a missing library or a missing extension module.
+    """
+    require_linux()
+    require_none(_host_findings())
+    program = Path("/proc/self/exe").resolve()
+    head = elf.read(program)
+    require_none(_program_findings(program, head))
+    standard_library = Path(sysconfig.get_path("stdlib"))
+    modules = tuple(trim.standard_library(standard_library))
+    loader = Path(head.interpreter or "")
+    found = _libraries([program, *(standard_library / name for name in modules if name.suffix == ".so")], head.machine)
+    found.pop(loader.name, None)
+    return Interpreter(
+        version=platform.python_version(),
+        architecture=ARCHITECTURES[head.machine],
+        glibc=_glibc(),
+        program=program,
+        compiler=program,
+        loader=loader,
+        libraries=found,
+        standard_library=standard_library,
+        modules=modules,
+        library_folder=f"{sys.platlibdir}/{standard_library.name}",
+    )
+
+
+def require_linux() -> None:
+    """Raise UserError on another operating system, where nothing here works."""
+    if sys.platform != "linux":
+        raise UserError([_finding("operating system", sys.platform, "linux", _ON_LINUX)])
+
+
+def _libraries(roots: Iterable[Path], machine: int) -> dict[str, Path]:
+    search = libraries.Search(machine)
+    extras = {name: path for name in _OPENED_AT_RUN_TIME if (path := search.find(name))}
+    return libraries.closure([*roots, *extras.values()], search) | extras
+
+
+def _host_findings() -> Iterator[Finding]:
+    if sys.implementation.name != "cpython":
+        name = sys.implementation.name
+        yield _finding("implementation", name, "cpython", "run the build with a CPython")
+    if _version(_glibc()) < _OLDEST_GLIBC:
+        accepts = f"glibc {'.'.join(map(str, _OLDEST_GLIBC))} or newer"
+        yield _finding("C library", _glibc() or "no glibc", accepts, _ON_LINUX)
+    for name in _REQUIRED_MODULES:
+        if importlib.util.find_spec(name) is None:
+            remedy = "install or build a Python that has it (when building: with the headers of OpenSSL and zlib)"
+            yield _finding("missing module", name, "a Python with this module", remedy)
+
+
+def _program_findings(program: Path, head: elf.Elf) -> Iterator[Finding]:
+    if head.machine not in ARCHITECTURES:
+        accepts = " or ".join(ARCHITECTURES.values())
+        yield _finding("processor", platform.machine(), accepts, f"build on {accepts}")
+    if head.interpreter is None:
+        remedy = "use a Python that is linked dynamically, as distributions and pyenv build it"
+        yield _finding("program", str(program), "a program with a dynamic loader", remedy)
+
+
+def _finding(field: str, value: str, accepts: str, remedy: str) -> Finding:
+    return Finding("ASSET-HOST", "interpreter from this host", field, value, accepts, remedy)
+
+
+def _glibc() -> str:
+    """Version of the running glibc; empty for another C library."""
+    try:
+        name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
+    except (ValueError, OSError):
+        return ""
+    return version if name == "glibc" else ""
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".") if part.isdigit())

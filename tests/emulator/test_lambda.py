@@ -1,0 +1,128 @@
+"""The built zip under AWS's own Runtime Interface Emulator, in a root without Python and without a C library.
+
+Does not prove: limits of memory and time, IAM, freezing between invocations, response streaming, X-Ray, or that the
+processor and kernel of the real Lambda behave as this machine's; the emulator has none of these.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+
+import pytest
+
+from tests.emulator.room import free_port
+
+pytestmark = pytest.mark.emulator
+
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_REGION": "ap-northeast-1",
+    "AWS_LAMBDA_FUNCTION_NAME": "hello",
+    "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+    "LAMBDA_TASK_ROOT": "/var/task",
+    "LD_LIBRARY_PATH": "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/task:/var/task/lib:/opt/lib",
+    "TZ": ":UTC",
+}
+
+
+class Function:
+    def __init__(self, port, log):
+        self.port = port
+        self.log = log
+
+    def invoke(self, event):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(event))
+        response = connection.getresponse()
+        body = response.read()
+        connection.close()
+        assert response.status == 200, self.log.read_text(errors="replace")
+        return body
+
+
+@pytest.fixture(scope="module")
+def start(rooms, emulator, way, tmp_path_factory):
+    """Starts the emulator with a handler; one invocation at a time, as it takes no more."""
+    stack = []
+
+    def started(handler, path=("/var/task/bootstrap",)):
+        port, log = free_port(), tmp_path_factory.mktemp("log") / "log"
+        addresses = ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
+        addresses += ["--runtime-api-address", f"127.0.0.1:{free_port()}"]
+        running = rooms.running(way, [emulator, *addresses, *path, handler], ENVIRONMENT, log, port)
+        running.__enter__()
+        stack.append(running)
+        return Function(port, log)
+
+    yield started
+    for running in stack:
+        running.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def hello(start):
+    return start("handlers.hello.handler")
+
+
+@pytest.fixture(scope="module")
+def probe(start):
+    return start("handlers.probe.handler")
+
+
+def test_hello(hello):
+    assert hello.invoke({"firstName": "Rustacean"}) == b'{"message": "Hello, Rustacean!"}'
+
+
+def test_event_that_the_emulator_sends_in_chunks(probe):
+    payload = "云" * 1000
+    assert json.loads(probe.invoke({"do": "echo", "payload": payload})) == payload
+
+
+def test_5_mb_there_and_back(probe):
+    payload = "x" * 5_000_000
+    assert json.loads(probe.invoke({"do": "echo", "payload": payload})) == payload
+
+
+def test_handler_error_is_reported_and_the_next_event_served(probe):
+    error = json.loads(probe.invoke({"do": "fail", "message": "asked to"}))
+    assert error["errorType"] == "ValueError"
+    assert error["errorMessage"] == "asked to"
+    assert any("handlers/probe.py" in line for line in error["stackTrace"])
+    assert json.loads(probe.invoke({"do": "echo", "payload": 1})) == 1
+
+
+def test_what_the_zip_finds_around_it(probe):
+    facts = json.loads(probe.invoke({"do": "facts"}))
+    assert facts.pop("python").startswith("3.")
+    assert facts.pop("executable").startswith("python/bin/python3.")
+    assert facts == {
+        "known_user": False,
+        "code_writable": False,
+        "host_libraries": [],
+        "certificates": "/etc/pki/tls/certs/ca-bundle.crt",
+        "tls": True,
+        "gbk": "d4c6",
+        "sqlite": 42,
+        "child": True,
+        "data": "a data file beside the handler: 云",
+    }
+
+
+def test_missing_handler_is_an_error_of_the_start(start):
+    function = start("handlers.nobody.handler")
+    connection = http.client.HTTPConnection("127.0.0.1", function.port, timeout=60)
+    connection.request("POST", "/2015-03-31/functions/function/invocations", "{}")
+    answer = json.loads(connection.getresponse().read())
+    connection.close()
+    assert "handlers.nobody" in answer["errorMessage"]
+    assert answer["errorType"].startswith("Runtime.")
+
+
+def test_room_holds_no_python_and_no_library(rooms):
+    outside = [path for path in rooms.folder.iterdir() if path.name not in {"var", "code"}]
+    names = {name for top in outside for _, _, files in os.walk(top) for name in files}
+    assert names <= {"sh", "null", "ca-bundle.crt"} | {name for name in names if name.startswith("aws-lambda-rie")}
