@@ -1,0 +1,210 @@
+"""Function Compute 3.0: HTTP triggers and the InvokeFunction API in front of warm instances.
+
+Source: Function Compute documentation, "Configure an HTTP trigger", "Web functions", "Quotas and limits", and
+API reference, "InvokeFunction". The status 504 for a timeout over HTTP is not documented.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import unquote
+
+from localcloud.store import Resource, Store
+
+from .acs3 import SignatureError, verify
+from .fc_function import FcFunction, common_headers, find_function, new_request_id
+from .fc_instance import FcError, FcInstance, FcServices
+from .messages import HOP_BY_HOP, Request, Response, json_response, without
+from .pool import Fleet, Pool
+
+_PATH = re.compile(r"/2023-03-30/functions/([^/]+)/invocations")
+_MAX_BODY_BYTES = 32 << 20
+_MAX_HEADER_BYTES = 8 << 10
+_MAX_TARGET_BYTES = 4 << 10
+_RESERVED_RESPONSE = HOP_BY_HOP | {"date", "server"}
+
+
+class FcService:
+    """Every FC function of the state."""
+
+    def __init__(self, services: FcServices) -> None:
+        self._services = services
+        self._fleet: Fleet[FcInstance] = Fleet()
+
+    async def close(self) -> None:
+        await self._fleet.close()
+
+    def forget_missing(self) -> None:
+        """Drain the instances of functions that were changed or deleted."""
+        for name in self._fleet.keys():  # noqa: SIM118 - a fleet is no mapping
+            function = find_function(self._store, str(name))
+            if function is None:
+                self._fleet.forget(name)
+            else:
+                self._fleet.outdate(name, function)
+
+    async def handle_trigger(self, request: Request, trigger: Resource) -> Response:
+        """Pass a request to `*.fcapp.run` through to the function."""
+        request_id = new_request_id()
+        settings = json.loads(trigger.properties.get("triggerConfig") or "{}")
+        try:
+            self._check_trigger(request, settings)
+            function = self._function(str(trigger.properties["functionName"]))
+            headers = _without_reserved(request)
+            headers.extend(common_headers(function, request_id, "/http-invoke"))
+            headers["X-Fc-Base-Path"] = request.path
+            headers["X-Fc-Client-Ip"] = request.client_ip
+            headers.setdefault("Host", request.host)
+            passed = Request(request.method, request.host, request.path, request.query, headers, request.body)
+            response = await self._send(function, passed)
+            return _public(request, response, request_id)
+        except (FcError, SignatureError) as error:
+            return _refusal(error, request_id)
+
+    async def handle_api(self, request: Request, _resource: Resource | None = None) -> Response:
+        """InvokeFunction on `<account>.<region>.fc.aliyuncs.com`."""
+        request_id = new_request_id()
+        match = _PATH.fullmatch(request.path)
+        if match is None or request.method != "POST":
+            told = f"path '{request.path}' is not served here"
+            return _refusal(FcError(404, "PathNotSupported", told), request_id)
+        try:
+            verify(request, self._services.keyring)
+            _check_size(request)
+            return await self._invoke(self._function(unquote(match[1])), request, request_id)
+        except (FcError, SignatureError) as error:
+            return _refusal(error, request_id)
+
+    @property
+    def _store(self) -> Store:
+        return self._services.store
+
+    def _function(self, name: str) -> FcFunction:
+        function = find_function(self._store, name)
+        if function is None:
+            raise FcError(404, "FunctionNotFound", f"function '{name}' does not exist")
+        return function
+
+    def _check_trigger(self, request: Request, settings: dict[str, Any]) -> None:
+        if settings.get("disableURLInternet"):
+            raise FcError(403, "AccessDenied", "The public network URL of this trigger is disabled.")
+        if request.method not in (settings.get("methods") or ["GET"]):
+            told = f"HTTP method '{request.method}' is not allowed by the trigger"
+            raise FcError(405, "MethodNotAllowed", told)
+        _check_size(request)
+        if settings.get("authType", "function") == "function":
+            verify(request, self._services.keyring)
+
+    async def _invoke(self, function: FcFunction, request: Request, request_id: str) -> Response:
+        headers = without(request.headers, frozenset(name.lower() for name in request.headers))
+        headers.extend(common_headers(function, request_id, "/invoke"))
+        headers["Content-Type"] = "application/octet-stream"
+        headers["Host"] = request.host
+        begun = time.monotonic()
+        async with self._lease(function) as instance:
+            try:
+                result = await instance.send(Request("POST", request.host, "/invoke", "", headers, request.body))
+                body, kind = await result.read(), _marked_failure(result)
+            except FcError as error:
+                # A function that fails is an answer with the status 200 of this API; FC itself failing is not.
+                body, kind = json.dumps({"errorMessage": str(error)}).encode(), error.kind
+            response = Response(200, body=body)
+            response.headers["X-Fc-Instance-Id"] = instance.id
+            response.headers["X-Fc-Max-Memory-Usage"] = f"{instance.used_mb}"
+        response.headers["Content-Type"] = "application/octet-stream"
+        response.headers["X-Fc-Request-Id"] = request_id
+        response.headers["X-Fc-Invocation-Duration"] = f"{(time.monotonic() - begun) * 1000:.2f}"
+        if kind:
+            response.headers["X-Fc-Error-Type"] = kind
+        return response
+
+    async def _send(self, function: FcFunction, request: Request) -> Response:
+        """The response with its instance's slot held until the last byte."""
+        async with contextlib.AsyncExitStack() as stack:
+            instance = await stack.enter_async_context(self._lease(function))
+            response = await instance.send(request)
+            if response.stream is not None:
+                response.stream = await _held(stack.pop_all(), response.stream)
+            return response
+
+    @contextlib.asynccontextmanager
+    async def _lease(self, function: FcFunction) -> AsyncIterator[FcInstance]:
+        pool = self._fleet.pool(function.name, function, lambda: self._pool(function))
+        async with pool.lease() as instance:
+            yield instance
+
+    def _pool(self, function: FcFunction) -> Pool[FcInstance]:
+        async def start() -> FcInstance:
+            instance = FcInstance(function, self._services)
+            await instance.start()
+            return instance
+
+        return Pool(start, slots=function.concurrency)
+
+
+async def _held(stack: contextlib.AsyncExitStack, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The stream, with its first piece already read, so that the slot is surely given back at its end."""
+
+    async def rest() -> AsyncIterator[bytes]:
+        async with stack:
+            yield b""
+            async for piece in stream:
+                yield piece
+
+    running = rest()
+    await anext(running)
+    return running
+
+
+def _without_reserved(request: Request) -> Any:
+    headers = without(request.headers)
+    for name in [name for name in headers if name.lower().startswith("x-fc-")]:
+        headers.popall(name, None)
+    return headers
+
+
+def _check_size(request: Request) -> None:
+    size = sum(len(name) + len(value) + 4 for name, value in request.headers.items())
+    if size > _MAX_HEADER_BYTES:
+        raise FcError(400, "InvalidArgument", f"HTTP headers size {size} exceeds the limit {_MAX_HEADER_BYTES}")
+    if len(request.target) > _MAX_TARGET_BYTES:
+        raise FcError(400, "InvalidArgument", f"path and query exceed the limit {_MAX_TARGET_BYTES}")
+    if len(request.body) > _MAX_BODY_BYTES:
+        raise FcError(400, "InvalidArgument", f"request body size {len(request.body)} exceeds {_MAX_BODY_BYTES}")
+
+
+def _marked_failure(response: Response) -> str:
+    """Error type for a response that the function itself marked as failed, else an empty string."""
+    return "HandledInvocationError" if response.headers.get("x-fc-status", "200") != "200" else ""
+
+
+def _public(request: Request, response: Response, request_id: str) -> Response:
+    """The response as a caller of the trigger sees it."""
+    kind = _marked_failure(response)
+    size = sum(len(name) + len(value) + 4 for name, value in response.headers.items())
+    if size > _MAX_HEADER_BYTES:
+        raise FcError(502, "BadResponse", f"response headers size {size} exceeds the limit {_MAX_HEADER_BYTES}")
+    headers = without(response.headers, _RESERVED_RESPONSE)
+    for name in [name for name in headers if name.lower().startswith("x-fc-")]:
+        headers.popall(name, None)
+    headers["X-Fc-Request-Id"] = request_id
+    if kind:
+        headers["X-Fc-Error-Type"] = kind
+    if request.host.endswith(".fcapp.run") and headers.get("Content-Type", "").startswith("text/html"):
+        headers["Content-Disposition"] = "attachment"
+    response.headers = headers
+    return response
+
+
+def _refusal(error: FcError | SignatureError, request_id: str) -> Response:
+    headers = {"X-Fc-Request-Id": request_id}
+    if error.kind in {"InitializationError", "UnhandledInvocationError"}:
+        return json_response(error.status, {"errorMessage": str(error)}, headers | {"X-Fc-Error-Type": error.kind})
+    if error.kind == "FunctionNotStarted":
+        headers["X-Fc-Error-Type"] = error.kind
+    return json_response(error.status, {"RequestId": request_id, "Code": error.kind, "Message": str(error)}, headers)

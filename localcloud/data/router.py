@@ -1,0 +1,148 @@
+"""Host name to service: the index of every name in the state, built anew when the state has changed."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from multidict import CIMultiDict
+
+from localcloud.store import Resource, Store
+
+from . import cdn, cloudfront, fc_function, function_url, lambda_function, oss, s3
+from .keyring import ALIBABA_ACCOUNT
+from .messages import Request, Response
+
+Service = Callable[[Request, Any], Awaitable[Response]]
+
+SUFFIX = ".localhost"
+"""What is appended to a real name so that curl and browsers connect to this machine (RFC 6761, section 6.3)."""
+
+
+@dataclass(frozen=True)
+class Route:
+    service: str
+    resource: Resource | None
+
+
+class Router:
+    """Finds the service of a request; services of the same process reach each other through `fetch`."""
+
+    def __init__(self, store: Store, services: dict[str, Service], changed: Callable[[], None]) -> None:
+        self._store = store
+        self._services = services
+        self._changed = changed
+        self._revision: int | None = None
+        self._routes: dict[str, Route] = {}
+
+    async def handle(self, request: Request, port: int) -> Response:
+        """Answer a request from outside; an unknown name gets a page with the known ones."""
+        self.refresh()
+        return await self.fetch(request) or _unknown(request, self.names(), port)
+
+    async def fetch(self, request: Request) -> Response | None:
+        """The response of the service that owns the host name, or None."""
+        route = self._routes.get(request.host)
+        if route is None:
+            return None
+        if route.service == "oss":
+            route = self._oss_route(request, route)
+            if route is None:
+                return oss.no_such_bucket(request)
+        return await self._services[route.service](request, route.resource)
+
+    def names(self) -> list[str]:
+        """Every host name that is answered, sorted."""
+        self.refresh()
+        return sorted(self._routes)
+
+    def refresh(self) -> None:
+        """Take over what the control plane has written since the last request."""
+        revision = self._store.revision()
+        if revision != self._revision:
+            self._revision = revision
+            self._routes = routes(self._store)
+            self._changed()
+
+    def _oss_route(self, request: Request, connected: Route) -> Route | None:
+        """OSS picks the bucket by the Host header, wherever the connection was made to."""
+        host = request.headers.get("Host", request.host).partition(":")[0].removesuffix(SUFFIX)
+        if host == request.host:
+            return connected
+        other = self._routes.get(host)
+        return other if other is not None and other.service == "oss" else None
+
+
+def routes(store: Store) -> dict[str, Route]:
+    """Every host name of the state, lower-case, with its service and resource."""
+    found: dict[str, Route] = {}
+    for distribution in store.list(cloudfront.DISTRIBUTION):
+        for name in (distribution.properties.get("domainName"), *(distribution.properties.get("aliases") or [])):
+            found[str(name)] = Route("cloudfront", distribution)
+    for url in store.list(function_url.FUNCTION_URL):
+        found[_host(url.properties["functionUrl"])] = Route("function-url", url)
+    for function in store.list(lambda_function.FUNCTION):
+        region = str(function.properties.get("arn", "")).split(":")[3:4] or [""]
+        found[f"lambda.{region[0]}.amazonaws.com"] = Route("lambda", None)
+    found |= _alibaba_routes(store)
+    for bucket in store.list(s3.BUCKET):
+        for key in ("bucketRegionalDomainName", "bucketDomainName"):
+            found[str(bucket.properties.get(key) or "")] = Route("s3", bucket)
+    found.pop("", None)
+    return {name.lower(): route for name, route in found.items()}
+
+
+def _alibaba_routes(store: Store) -> dict[str, Route]:
+    found: dict[str, Route] = {}
+    for trigger in store.list(fc_function.TRIGGER):
+        url = (trigger.properties.get("httpTrigger") or {}).get("urlInternet")
+        if url:
+            found[_host(url)] = Route("fc", trigger)
+    for function in store.list(fc_function.FUNCTION):
+        known = fc_function.find_function(store, function.id)
+        if known is not None:
+            found[fc_api_host(known.region)] = Route("fc-api", None)
+    for bucket in store.list(oss.BUCKET):
+        found[_bucket_host(bucket)] = Route("oss", bucket)
+    for domain in store.list(cdn.DOMAIN):
+        for key in ("domainName", "cname"):
+            found[str(domain.properties.get(key) or "")] = Route("cdn", domain)
+    return found
+
+
+def fc_api_host(region: str) -> str:
+    return f"{ALIBABA_ACCOUNT}.{region}.fc.aliyuncs.com"
+
+
+def reachable(url: str, port: int) -> str:
+    """The form of a real URL that this machine can open: `.localhost:PORT` appended to the name, over http."""
+    parts = urlsplit(url if "://" in url else f"https://{url}")
+    return parts._replace(scheme="http", netloc=f"{parts.hostname}{SUFFIX}:{port}", path=parts.path or "/").geturl()
+
+
+def real_name(host: str) -> str:
+    """The cloud's name in a Host header."""
+    return host.partition(":")[0].lower().removesuffix(SUFFIX)
+
+
+def _host(url: str) -> str:
+    return urlsplit(str(url)).hostname or ""
+
+
+def _bucket_host(bucket: Resource) -> str:
+    endpoint = bucket.properties.get("extranetEndpoint") or f"{bucket.properties.get('location') or 'oss-cn-hongkong'}"
+    endpoint = str(endpoint) if "." in str(endpoint) else f"{endpoint}.aliyuncs.com"
+    return f"{bucket.properties.get('bucket') or bucket.id}.{endpoint}"
+
+
+def _unknown(request: Request, names: list[str], port: int) -> Response:
+    items = "".join(f'<li><a href="http://{name}{SUFFIX}:{port}/">{html.escape(name)}</a></li>\n' for name in names)
+    body = (
+        "<!doctype html><meta charset=utf-8><title>Unknown address</title>\n"
+        f"<h1>No resource of the local clouds has the name {html.escape(request.host)}</h1>\n"
+        f"<p>Known addresses:</p>\n<ul>\n{items}</ul>\n"
+    )
+    return Response(404, CIMultiDict({"Content-Type": "text/html; charset=utf-8"}), body.encode())
