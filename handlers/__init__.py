@@ -1,0 +1,1 @@
+"""Handlers of the two functions; a user's own take their place."""

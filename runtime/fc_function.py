@@ -1,0 +1,163 @@
+"""What an FC instance answers: life cycle calls, invocations, and HTTP trigger requests.
+
+Sources: Function Compute, "Principles of custom runtimes", "Configure instance lifecycles", "Configure HTTP triggers".
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+from time import time
+
+from runtime import context as contexts
+from runtime import logs, web
+from runtime.codec import JSON, decode, encode
+from runtime.context import Context, Function
+from runtime.errors import describe
+from runtime.handler import load, settled
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+    from runtime.errors import Failure
+    from runtime.handler import Handler
+    from runtime.http11 import Request
+
+_LONGEST_TIMEOUT_S = 86_400
+"""The longest timeout that FC allows: what is assumed when the request does not tell the function's own."""
+_FAILED = "x-fc-status: 404\r\n"
+"""Tells FC that an invocation failed; without it any answer counts as a success."""
+_PUBLIC = "/http-invoke"
+_KEY_HEADERS = ("x-fc-access-key-id", "x-fc-access-key-secret", "x-fc-security-token")
+
+
+class InitError(Exception):
+    """The handler could not be imported."""
+
+
+class FcFunction:
+    """The handler behind FC's HTTP contract. `answer` may be called from many threads at once."""
+
+    def __init__(self) -> None:
+        self._function = Function("alibaba", os.environ)
+        self._handler: Handler | None = None
+        self._failed: Failure | None = None
+        self._loading = _thread.allocate_lock()
+        self._loading.acquire()
+        self._lifecycle: dict[tuple[str, str], Callable[[Request, Context], web.Reply]] = {
+            ("POST", "/initialize"): self._initialize,
+            ("POST", "/invoke"): self._invoke,
+            ("GET", "/pre-stop"): self._pre_stop,
+        }
+
+    def load(self) -> None:
+        """Import the handler, once; requests that come earlier wait for it. Never raises: the answers tell."""
+        try:
+            self._handler = load(os.environ.get("FC_FUNCTION_HANDLER", ""))
+        except BaseException as error:  # noqa: BLE001 - a module that exits is an initialisation that failed
+            self._failed = describe(error)
+            logs.failure("alibaba", self._failed)
+        self._loading.release()
+
+    def answer(self, request: Request) -> web.Reply:
+        """The reply to one request. Never raises."""
+        context = _context(self._function, request.headers)
+        contexts.current.set(context)
+        # Public requests may use these paths too: FC marks them, and no client can send its `x-fc-*` headers.
+        if request.headers.get("x-fc-control-path") == _PUBLIC:
+            return self._http(request, context)
+        call = self._lifecycle.get((request.method, request.target))
+        return self._http(request, context) if call is None else call(request, context)
+
+    def _initialize(self, _request: Request, context: Context) -> web.Reply:
+        with _Marked("Initialize", context) as marked:
+            try:
+                self._wait()
+            except InitError as error:
+                failure = self._log(error)
+            else:
+                return web.Reply(200, b"")
+            marked.failed = True
+            return web.Reply(500, failure.body(context.request_id), JSON, _FAILED)
+
+    def _invoke(self, request: Request, context: Context) -> web.Reply:
+        with _Marked("Invoke", context) as marked:
+            try:
+                handler = self._handler or self._wait()
+                return web.Reply(200, *encode(settled(handler(decode(request.body), context), shared_loop=True)))
+            except BaseException as error:  # noqa: BLE001 - SystemExit too: the instance serves others as well
+                failure = self._log(error)
+            marked.failed = True
+            return web.Reply(404, failure.body(context.request_id), JSON, _FAILED)
+
+    def _http(self, request: Request, context: Context) -> web.Reply:
+        with _Marked("Invoke", context) as marked:
+            try:
+                handler = self._handler or self._wait()
+                event = web.event_of(request, context)
+                return web.reply_of(settled(handler(event, context), shared_loop=True))
+            except BaseException as error:  # noqa: BLE001
+                self._log(error)
+            marked.failed = True
+            # Word for word what a Lambda function URL answers: the public learns nothing of the inside.
+            return web.Reply(502, b"Internal Server Error", JSON, _FAILED)
+
+    def _pre_stop(self, _request: Request, context: Context) -> web.Reply:
+        with _Marked("PreStop", context):
+            return web.Reply(200, b"")
+
+    def _wait(self) -> Handler:
+        """The handler, once it is imported. Raises InitError when it could not be."""
+        with self._loading:
+            pass
+        if self._handler is None:
+            raise InitError
+        return self._handler
+
+    def _log(self, error: BaseException) -> Failure:
+        failure = self._failed if isinstance(error, InitError) and self._failed is not None else describe(error)
+        logs.failure("alibaba", failure)
+        return failure
+
+
+class _Marked:
+    """Writes the lines by which FC's console finds the log of a request, around what happens inside."""
+
+    __slots__ = ("_name", "_request_id", "failed")
+
+    def __init__(self, name: str, context: Context) -> None:
+        self._name = name
+        self._request_id = context.request_id
+        self.failed = False
+
+    def __enter__(self) -> Self:
+        if self._request_id:
+            logs.line(f"FC {self._name} Start RequestId: {self._request_id}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._request_id:
+            error = ", Error: Unhandled Exception" if self.failed else ""
+            logs.line(f"FC {self._name} End RequestId: {self._request_id}{error}")
+        logs.flush()
+
+
+def _context(function: Function, headers: dict[str, str]) -> Context:
+    """Where a header is missing or empty (both occur), what the environment told stands."""
+    get = headers.get
+    timeout = get("x-fc-function-timeout", "")
+    seconds = int(timeout) if timeout.isdecimal() and timeout != "0" else _LONGEST_TIMEOUT_S
+    context = Context(function, get("x-fc-request-id", ""), (time() + seconds) * 1000)
+    context.function_name = get("x-fc-function-name") or function.name
+    context.function_version = get("x-fc-version-id") or get("x-fc-qualifier") or function.version
+    context.memory_limit_in_mb = get("x-fc-function-memory") or function.memory_mb
+    context.region = get("x-fc-region") or function.region
+    context.account_id = get("x-fc-account-id") or function.account_id
+    context.log_group_name = f"{get('x-fc-service-logproject', '')}/{get('x-fc-service-logstore', '')}".strip("/")
+    context.invoked_function_arn = f"acs:fc:{context.region}:{context.account_id}:functions/{context.function_name}"
+    key, secret, token = (get(name, "") for name in _KEY_HEADERS)
+    if key and secret:
+        context.key_headers = (key, secret, token)
+    return context

@@ -1,0 +1,313 @@
+"""Alibaba Cloud FC: an HTTP/1.1 server whose port is open before the handler is imported.
+
+At most two threads wait on one epoll; whichever wakes reads the request and runs the handler itself, so that a fast
+request changes threads never. When the last waiting thread takes work, another takes its place: threads grow only
+with handlers that block. The main thread imports the handler, then keeps time and takes signals.
+
+A connection is never closed first while the client behaves: FC reuses them and fails a POST that meets a close
+(Function Compute, "Principles of custom runtimes": keep-alive).
+"""
+
+from __future__ import annotations
+
+import _socket
+import _thread
+import gc
+import os
+import select
+import sys
+from time import monotonic, sleep
+
+from runtime import lifecycle, logs, wire
+from runtime.fc_function import FcFunction
+from runtime.http11 import BadMessageError, RequestParser
+from runtime.web import Reply
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runtime.http11 import Request
+
+POLLERS = 2
+MAX_THREADS = 256
+"""FC runs up to 200 requests at once in one instance; the rest answers life cycle calls beside them."""
+MAX_BODY = 33_554_432
+"""Bytes of a request body (Function Compute, "Limits": 32 MB for synchronous invocations)."""
+HEAD_SECONDS = 10.0
+"""Time for a request's head, from its first byte. An idle connection has no limit."""
+STALL_SECONDS = 30
+"""Time between two pieces of a body, and for a client that does not read its answer."""
+DRAIN_SECONDS = 2.0
+STOP_SECONDS = 10.0
+"""Time that running requests get after SIGTERM."""
+_BUFFER = 8_192
+_DRAINED = 65_536
+_ONCE_READABLE = select.EPOLLIN | select.EPOLLONESHOT
+_REASONS = {
+    200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 206: "Partial Content", 301: "Moved Permanently",
+    302: "Found", 303: "See Other", 304: "Not Modified", 307: "Temporary Redirect", 308: "Permanent Redirect",
+    400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+    408: "Request Timeout", 409: "Conflict", 410: "Gone", 413: "Content Too Large", 414: "URI Too Long",
+    417: "Expectation Failed", 422: "Unprocessable Content", 429: "Too Many Requests",
+    431: "Request Header Fields Too Large", 500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway",
+    503: "Service Unavailable", 504: "Gateway Timeout", 505: "HTTP Version Not Supported",
+}  # fmt: skip
+
+
+class Connection:
+    __slots__ = ("deadline", "draining", "parser", "promised", "sock")
+
+    def __init__(self, sock: _socket.socket) -> None:
+        self.sock = sock
+        self.parser = RequestParser(size=_BUFFER, body_limit=MAX_BODY)
+        self.deadline = 0.0
+        """When a message that has begun must have gone on; 0 while none has."""
+        self.promised: Request | None = None
+        """The request that was told `100 Continue`."""
+        self.draining = False
+        """Refused and shut down; what the client still sends is thrown away, so that it can read why."""
+
+
+class Server:
+    """Answers every request on a listening socket with `answer`, which is called from many threads at once."""
+
+    def __init__(self, listener: _socket.socket, answer: Callable[[Request], Reply]) -> None:
+        self._listener = listener
+        self._answer = answer
+        self._epoll = select.epoll()
+        self._connections: dict[int, Connection] = {}
+        self._unfinished: set[Connection] = set()
+        self._busy: set[Connection] = set()
+        self._lock = _thread.allocate_lock()
+        self._parked: list[_thread.LockType] = []
+        self._pollers = 0
+        self._threads = 0
+        self._forked = False
+
+    def start(self) -> None:
+        """Begin to accept and answer, on threads of its own."""
+        os.register_at_fork(after_in_child=self._disown)
+        self._listener.setblocking(False)  # noqa: FBT003
+        self._epoll.register(self._listener.fileno(), _ONCE_READABLE)
+        with self._lock:
+            self._ensure_poller()
+
+    def end_stalled(self) -> None:
+        """Cut connections whose message has not gone on in time; to be called about once a second."""
+        now = monotonic()
+        for connection in list(self._unfinished):
+            if 0 < connection.deadline < now:
+                # Its thread sees the end of the stream and closes; closing here could hit a descriptor in use.
+                _quietly(connection.sock.shutdown, _socket.SHUT_RDWR)
+
+    def stop(self, seconds: float) -> None:
+        """Accept no more, and wait up to `seconds` for the requests in progress."""
+        _quietly(self._epoll.unregister, self._listener.fileno())
+        self._listener.close()
+        end = monotonic() + seconds
+        while self._busy and monotonic() < end:
+            sleep(0.01)
+
+    def _work(self) -> None:
+        gate = _thread.allocate_lock()
+        gate.acquire()
+        poll, lock = self._epoll.poll, self._lock
+        while True:
+            ready = poll(-1, 1)
+            with lock:
+                self._pollers -= 1
+                if self._pollers == 0:
+                    self._ensure_poller()
+            for descriptor, _ in ready:
+                self._serve(descriptor)
+            with lock:
+                if self._pollers < POLLERS:
+                    self._pollers += 1
+                    continue
+                self._parked.append(gate)
+            gate.acquire()
+
+    def _ensure_poller(self) -> None:
+        """With the lock held: let one more thread wait for work, a parked one or else a new one."""
+        if self._parked:
+            self._parked.pop().release()
+        elif self._threads < MAX_THREADS and self._spawn():
+            self._threads += 1
+        else:
+            return  # every thread is at work; the first that is done waits again
+        self._pollers += 1
+
+    def _spawn(self) -> bool:
+        try:
+            _thread.start_new_thread(self._work, ())
+        except RuntimeError as error:
+            logs.line(f"[ERROR] {error}")
+            return False
+        return True
+
+    def _disown(self) -> None:
+        self._forked = True
+
+    def _serve(self, descriptor: int) -> None:
+        connection = self._connections.get(descriptor)
+        try:
+            if connection is None:
+                self._accept()
+            elif self._converse(connection):
+                self._epoll.modify(descriptor, _ONCE_READABLE)
+            else:
+                self._close(connection)
+        except BaseException as error:  # noqa: BLE001 - nothing that one connection does may cost a thread
+            logs.line(f"[ERROR] {type(error).__name__}: {error}")
+            if connection is not None:
+                self._close(connection)
+
+    def _accept(self) -> None:
+        try:
+            while True:
+                descriptor, _ = self._listener._accept()  # pyright: ignore[reportAttributeAccessIssue] # noqa: SLF001
+                sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, descriptor)
+                self._connections[descriptor] = Connection(sock)
+                self._epoll.register(descriptor, _ONCE_READABLE)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            if self._listener.fileno() < 0:
+                return
+            # Such as too many open files: clients wait in the backlog until one is free.
+            logs.line(f"[ERROR] accept: {error}")
+            sleep(0.05)
+        _quietly(self._epoll.modify, self._listener.fileno(), _ONCE_READABLE)
+
+    def _close(self, connection: Connection) -> None:
+        self._connections.pop(connection.sock.fileno(), None)
+        self._unfinished.discard(connection)
+        connection.sock.close()
+
+    def _converse(self, connection: Connection) -> bool:
+        """Read what has come and answer every complete request; whether the connection stays open."""
+        try:
+            if connection.draining:
+                return len(connection.sock.recv(_DRAINED, _socket.MSG_DONTWAIT)) > 0
+            return self._read_and_answer(connection)
+        except BlockingIOError:
+            return True
+        except BadMessageError as refusal:
+            return self._refuse(connection, refusal)
+        except OSError:
+            return False
+
+    def _read_and_answer(self, connection: Connection) -> bool:
+        parser = connection.parser
+        more = True
+        while more:
+            space = parser.space()
+            try:
+                count = connection.sock.recv_into(space, 0, _socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                break
+            if count == 0:
+                return False
+            more = count == len(space)
+            parser.received(count)
+            while (request := parser.next()) is not None:
+                connection.deadline = 0.0
+                if not self._respond(connection, request):
+                    return False
+        self._set_deadline(connection)
+        return True
+
+    def _set_deadline(self, connection: Connection) -> None:
+        message = connection.parser.unfinished
+        if message is not None:
+            connection.deadline = monotonic() + STALL_SECONDS
+            self._unfinished.add(connection)
+            if message.expects_continue and message is not connection.promised:
+                connection.promised = message
+                connection.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        elif connection.parser.empty:
+            connection.deadline = 0.0
+            self._unfinished.discard(connection)
+        elif not connection.deadline:
+            connection.deadline = monotonic() + HEAD_SECONDS
+            self._unfinished.add(connection)
+
+    def _respond(self, connection: Connection, request: Request) -> bool:
+        """Answer; whether the connection stays open."""
+        self._busy.add(connection)
+        try:
+            reply = self._answer(request)
+            if self._forked:
+                os._exit(1)  # a child that a handler forked came back here: it must not speak for its parent
+            wire.send(
+                connection.sock, *_bytes(reply, head_only=request.method == "HEAD", keep_alive=request.keep_alive)
+            )
+        finally:
+            self._busy.discard(connection)
+        connection.parser.trim()
+        return request.keep_alive
+
+    def _refuse(self, connection: Connection, refusal: BadMessageError) -> bool:
+        """Say why, then read until the client has seen it: closing at once would reset the answer away."""
+        reply = Reply(refusal.status, f"{refusal}\n".encode(), "text/plain; charset=utf-8")
+        try:
+            wire.send(connection.sock, *_bytes(reply, head_only=False, keep_alive=False))
+            connection.sock.shutdown(_socket.SHUT_WR)
+        except OSError:
+            return False
+        connection.draining = True
+        connection.deadline = monotonic() + DRAIN_SECONDS
+        self._unfinished.add(connection)
+        return True
+
+
+def run() -> int:
+    """Serve until SIGTERM or SIGINT; the exit status."""
+    if os.getpid() == 1:
+        lifecycle.become_child_of_init()
+    logs.prepare("alibaba")
+    port = os.environ.get("FC_CUSTOM_LISTEN_PORT") or os.environ.get("FC_SERVER_PORT") or "9000"
+    try:
+        listener = _listen(int(port))
+    except (OSError, ValueError, OverflowError) as error:
+        logs.line(f"[ERROR] cannot listen on 0.0.0.0:{port}: {error}; free the port or set FC_CUSTOM_LISTEN_PORT")
+        logs.flush()
+        return 1
+    stopped = lifecycle.StopSignal()
+    function = FcFunction()
+    server = Server(listener, function.answer)
+    server.start()
+    function.load()
+    gc.freeze()
+    while not stopped.wait(1.0):
+        server.end_stalled()
+    server.stop(STOP_SECONDS)
+    logs.flush()
+    return 0
+
+
+def _listen(port: int) -> _socket.socket:
+    listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+    listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+    # Accepted sockets inherit both.
+    listener.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+    listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, STALL_SECONDS.to_bytes(8, sys.byteorder) + bytes(8))
+    listener.bind(("0.0.0.0", port))  # noqa: S104 - the contract; FC does not reach 127.0.0.1
+    listener.listen(1024)
+    return listener
+
+
+def _bytes(reply: Reply, *, head_only: bool, keep_alive: bool) -> tuple[bytes, bytes]:
+    status = reply.status
+    length = "" if status in {204, 304} else f"Content-Length: {len(reply.body)}\r\n"
+    connection = "keep-alive" if keep_alive else "close"
+    head = f"HTTP/1.1 {status} {_REASONS.get(status, '')}\r\n{reply.head}{length}Connection: {connection}\r\n\r\n"
+    return head.encode("latin-1"), b"" if head_only or not length else reply.body
+
+
+def _quietly(act: Callable[..., object], *arguments: object) -> None:
+    try:
+        act(*arguments)
+    except (OSError, ValueError):
+        return

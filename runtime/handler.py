@@ -1,0 +1,63 @@
+"""From the handler's name to the function, and from what it returned to its result."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from runtime.context import Context
+
+    Handler = Callable[[Any, Context], Any]
+
+_PLAIN = frozenset({dict, list, tuple, str, bytes, int, float, bool, type(None)})
+
+
+class HandlerError(Exception):
+    """There is no handler to call. `error_type` is AWS's name of the reason."""
+
+    def __init__(self, error_type: str, message: str) -> None:
+        super().__init__(message)
+        self.error_type = f"Runtime.{error_type}"
+
+
+def load(name: str) -> Handler:
+    """Import `package.module.function` (or AWS's `package/module.function`).
+
+    Raises HandlerError, or what the module itself raises while it is imported.
+    """
+    module_name, _, function_name = name.replace("/", ".").rpartition(".")
+    if not module_name or not function_name:
+        raise HandlerError("MalformedHandlerName", f"Bad handler {name!r}: write it as package.module.function")
+    if module_name.partition(".")[0] in sys.builtin_module_names:
+        raise HandlerError("BuiltInModuleConflict", f"Cannot use built-in module {module_name!r} as a handler module")
+    try:
+        __import__(module_name)
+    except ImportError as error:
+        raise HandlerError("ImportModuleError", f"Unable to import module {module_name!r}: {error}") from error
+    except SyntaxError as error:
+        where = f'file "{error.filename}" line {error.lineno}'
+        raise HandlerError(
+            "UserCodeSyntaxError", f"Syntax error in module {module_name!r}: {error.msg} ({where})"
+        ) from error
+    found = getattr(sys.modules[module_name], function_name, None)
+    if found is None:
+        raise HandlerError("HandlerNotFound", f"Handler {function_name!r} missing on module {module_name!r}")
+    if not callable(found):
+        raise HandlerError("HandlerNotFound", f"Handler {function_name!r} of module {module_name!r} is not callable")
+    return found
+
+
+def settled(result: Any, *, shared_loop: bool) -> Any:
+    """The value behind what a handler returned: where it is `async def`, its coroutine is run to the end.
+
+    `shared_loop`: on the one event loop that all threads share, else on a loop of this thread's own.
+    """
+    if type(result) in _PLAIN or not hasattr(result, "__await__"):
+        return result
+    from runtime import aio
+
+    return aio.run_aside(result) if shared_loop else aio.run_here(result)

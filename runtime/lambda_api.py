@@ -1,0 +1,151 @@
+"""The Lambda Runtime API over one keep-alive connection (Lambda Developer Guide, "Using the Lambda runtime API").
+
+A raw blocking socket, requests preformatted, each sent in one write. No timeout anywhere: between two calls the
+cloud may freeze the process for hours.
+"""
+
+from __future__ import annotations
+
+import _socket
+
+from runtime import logs, wire
+from runtime.codec import JSON
+from runtime.http11 import BadMessageError, ResponseParser
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runtime.errors import Failure
+    from runtime.http11 import Response
+
+MAX_RESULT = 6 * 1024 * 1024 + 100
+"""Bytes of the largest buffered result (Lambda Developer Guide, "Lambda quotas", and the API's own message)."""
+_MAX_EVENT = 64 * 1024 * 1024
+"""Bytes of an event above which the peer cannot be the Runtime API; far over any limit of the cloud."""
+_BUFFER = 65_536
+_USER_AGENT = "isthmus/1"
+
+
+class ApiLostError(Exception):
+    """The Runtime API is gone or refuses to go on: this process cannot serve any further invocation."""
+
+
+class RuntimeApi:
+    """One connection. Not safe for two threads at once; a process that serves several at once opens several."""
+
+    def __init__(self, address: str) -> None:
+        """`address`: `host:port`, from the environment variable AWS_LAMBDA_RUNTIME_API."""
+        host, _, port = address.rpartition(":")
+        self._address = (host, int(port))
+        self._socket: _socket.socket | None = None
+        self._parser = ResponseParser(size=_BUFFER, body_limit=_MAX_EVENT)
+        self._abandoned = False
+        self._common = f" HTTP/1.1\r\nHost: {address}\r\nUser-Agent: {_USER_AGENT}\r\n"
+        self._invocation = "POST /2018-06-01/runtime/invocation/"
+        self._next = f"GET /2018-06-01/runtime/invocation/next{self._common}\r\n".encode("latin-1")
+        self._response = f"/response{self._common}Content-Type: "
+        self._error = f"/error{self._common}Content-Type: {JSON}\r\n"
+
+    def next(self) -> Response:
+        """Wait for the next invocation. Its body is valid until the next call of any method. Raises ApiLostError."""
+        response = self._exchange(self._next, b"")
+        if response.status != 200:
+            raise ApiLostError(f"GET next was answered with {response.status} {bytes(response.body[:200])!r}")
+        request_id = response.headers.get("lambda-runtime-aws-request-id", "")
+        if not request_id.isascii() or not request_id or " " in request_id:
+            raise ApiLostError(f"GET next was answered with the request id {request_id!r}")
+        return response
+
+    def free_event(self) -> None:
+        """Let go of the room that a large event took."""
+        self._parser.trim()
+
+    def respond(self, invocation: dict[str, str], body: bytes, media_type: str) -> None:
+        """Post a result; `invocation`: the headers of its event. Raises ApiLostError.
+
+        A refused result (400, 403, 410, 413) is logged: the API has told the caller itself.
+        """
+        self._post(invocation, f"{self._response}{media_type}\r\n", body)
+
+    def fail(self, invocation: dict[str, str], failure: Failure) -> None:
+        """Post the failure of an invocation. Raises ApiLostError."""
+        body = failure.body(invocation["lambda-runtime-aws-request-id"])
+        self._post(invocation, self._error + _error_headers(failure), body)
+
+    def fail_init(self, failure: Failure) -> None:
+        """Post the failure of the initialisation; the process should then exit. Raises ApiLostError."""
+        body = failure.body()
+        head = f"POST /2018-06-01/runtime/init/error{self._common}Content-Type: {JSON}\r\n{_error_headers(failure)}"
+        self._settle(self._exchange(f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1"), body))
+
+    def abandon(self) -> None:
+        """Make this connection useless: a forked child must not answer for its parent."""
+        self._abandoned = True
+        self._close()
+
+    def _post(self, invocation: dict[str, str], tail: str, body: bytes) -> None:
+        nonce = invocation.get("lambda-runtime-invocation-id")
+        echo = "" if nonce is None else f"Lambda-Runtime-Invocation-Id: {nonce}\r\n"
+        request_id = invocation["lambda-runtime-aws-request-id"]
+        head = f"{self._invocation}{request_id}{tail}{echo}Content-Length: {len(body)}\r\n\r\n"
+        self._settle(self._exchange(head.encode("latin-1"), body))
+
+    def _settle(self, response: Response) -> None:
+        if response.status == 202:
+            return
+        answer = f"the Runtime API answered {response.status}: {bytes(response.body[:500])!r}"
+        if response.status >= 500:
+            raise ApiLostError(answer)
+        logs.line(f"[WARNING] {answer}")
+
+    def _exchange(self, head: bytes, body: bytes) -> Response:
+        try:
+            sock = self._socket or self._connect()
+            _send(sock, head, body)
+            response = self._receive(sock)
+        except (OSError, BadMessageError) as error:
+            raise ApiLostError(f"lost the Runtime API at {self._address[0]}:{self._address[1]}: {error}") from error
+        if not response.keep_alive:
+            self._close()
+        return response
+
+    def _receive(self, sock: _socket.socket) -> Response:
+        parser = self._parser
+        while True:
+            response = parser.next()
+            if response is None:
+                count = sock.recv_into(parser.space())
+                parser.received(count)
+                if count:
+                    continue
+                response = parser.at_eof()
+                if response is None:
+                    raise ConnectionError("the connection was closed")
+            if response.status >= 200:
+                return response
+
+    def _connect(self) -> _socket.socket:
+        if self._abandoned:
+            raise ConnectionError("this process was forked from the runtime and must not answer for it")
+        sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+        sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+        sock.connect(self._address)
+        self._socket = sock
+        return sock
+
+    def _close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+def _send(sock: _socket.socket, head: bytes, body: bytes) -> None:
+    try:
+        wire.send(sock, head, body)
+    except (BrokenPipeError, ConnectionResetError):
+        # The API may refuse a body before it has read it all; then its answer is waiting.
+        return
+
+
+def _error_headers(failure: Failure) -> str:
+    cause = f"Lambda-Runtime-Function-XRay-Error-Cause: {failure.cause}\r\n" if failure.cause else ""
+    return f"Lambda-Runtime-Function-Error-Type: {failure.header_type}\r\n{cause}"

@@ -1,0 +1,130 @@
+"""AWS Lambda: one invocation after the other, over the Runtime API."""
+
+from __future__ import annotations
+
+import gc
+import os
+
+from runtime import context as contexts
+from runtime import lifecycle, logs
+from runtime.codec import JSON, decode, encode, loads
+from runtime.context import Context, Function, Identity
+from runtime.errors import describe
+from runtime.handler import load, settled
+from runtime.lambda_api import MAX_RESULT, ApiLostError, RuntimeApi
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    from runtime.handler import Handler
+    from runtime.http11 import Response
+
+_TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
+
+
+class ResultTooLargeError(Exception):
+    """More than the Runtime API takes in one piece."""
+
+    error_type = "Function.ResponseSizeTooLarge"
+
+
+def run() -> int:
+    """Serve invocations until the Runtime API is lost; the exit status, never 0."""
+    logs.prepare("aws")
+    lifecycle.default_interrupt()
+    api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    os.register_at_fork(after_in_child=api.abandon)
+    try:
+        handler = _load(api)
+        if handler is not None:
+            _serve(api, handler)
+    except ApiLostError as error:
+        logs.line(f"[ERROR] {error}")
+    logs.flush()
+    return 1
+
+
+def _load(api: RuntimeApi) -> Handler | None:
+    try:
+        return load(os.environ.get("_HANDLER", ""))
+    except BaseException as error:  # noqa: BLE001 - a module that exits is an initialisation that failed
+        failure = describe(error)
+    logs.failure("aws", failure)
+    api.fail_init(failure)
+    return None
+
+
+def _serve(api: RuntimeApi, handler: Handler) -> None:
+    function = Function("aws", os.environ)
+    gc.freeze()
+    while True:
+        _invoke(api, handler, function)
+
+
+def _invoke(api: RuntimeApi, handler: Handler, function: Function) -> None:
+    invocation = api.next()
+    context = _context(function, invocation.headers)
+    contexts.sole = context
+    contexts.current.set(context)
+    try:
+        # Nobody but the handler holds the event, so that a large one is gone while the result is encoded.
+        body, media_type = encode(settled(handler(_event(api, invocation), context), shared_loop=False))
+        if len(body) > MAX_RESULT:
+            _refuse(len(body))
+    except BaseException as error:  # noqa: BLE001
+        # SystemExit too: ending the process would cost this caller the reason and the next one a cold start.
+        failure = describe(error)
+    else:
+        logs.flush()
+        api.respond(invocation.headers, body, media_type)
+        return
+    logs.failure("aws", failure)
+    logs.flush()
+    api.fail(invocation.headers, failure)
+
+
+def _refuse(size: int) -> NoReturn:
+    limit = f"exceeded maximum allowed payload size ({MAX_RESULT} bytes)."
+    raise ResultTooLargeError(f"Response payload size ({size} bytes) {limit}")
+
+
+def _event(api: RuntimeApi, invocation: Response) -> Any:
+    """JSON decoded, any other media type as bytes, as in the managed runtimes."""
+    body = invocation.body
+    event = decode(body) if invocation.headers.get("content-type", JSON).startswith(JSON) else bytes(body)
+    body.release()
+    api.free_event()
+    return event
+
+
+def _context(function: Function, headers: dict[str, str]) -> Context:
+    deadline = headers.get("lambda-runtime-deadline-ms", "")
+    context = Context(
+        function, headers["lambda-runtime-aws-request-id"], float(deadline) if deadline.isdecimal() else 0.0
+    )
+    context.invoked_function_arn = arn = headers.get("lambda-runtime-invoked-function-arn", "")
+    parts = arn.split(":", 5)
+    context.account_id = parts[4] if len(parts) > 5 else ""
+    context.tenant_id = headers.get("lambda-runtime-aws-tenant-id")
+    trace_id = headers.get("lambda-runtime-trace-id")
+    if trace_id is not None:
+        context.trace_id = os.environ[_TRACE_VARIABLE] = trace_id
+    elif _TRACE_VARIABLE in os.environ:
+        del os.environ[_TRACE_VARIABLE]
+    identity = headers.get("lambda-runtime-cognito-identity")
+    if identity is not None:
+        context.identity = Identity(_object(identity))
+    client = headers.get("lambda-runtime-client-context")
+    if client is not None:
+        context.set_client_context(_object(client))
+    return context
+
+
+def _object(header: str) -> dict[str, Any]:
+    """The JSON object in a header that the caller filled; nothing when it is none, since it is no fault of ours."""
+    try:
+        value = loads(header.encode("latin-1"))
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,581 @@
+"""The Lambda loop against a Runtime API that the test plays by hand, in a real process over real sockets.
+
+Does not prove that AWS's own API behaves like this one; the emulator layer sets AWS's implementation against it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import pytest
+
+ECHO = "def handler(event, context):\n    return event\n"
+
+FAULTS = """
+import os, sys, uuid, datetime, decimal, dataclasses, enum, subprocess, threading
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    when: datetime.date
+
+class Colour(enum.Enum):
+    RED = "red"
+
+class Hostile(Exception):
+    def __str__(self):
+        raise SystemExit("from __str__")
+    __repr__ = __str__
+
+class lower_case(Exception):
+    pass
+
+def chained():
+    try:
+        {}["missing"]
+    except KeyError as error:
+        raise RuntimeError("outer") from error
+
+def context_only():
+    try:
+        int("x")
+    except ValueError:
+        raise RuntimeError("second")
+
+def noted():
+    error = ValueError("with a note")
+    error.__notes__ = ["look here"]
+    raise error
+
+def hostile_notes():
+    error = ValueError("x")
+    error.__notes__ = 5
+    raise error
+
+def cyclic():
+    value = []
+    value.append(value)
+    return value
+
+def deep(depth=100_000):
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+def endless():
+    return endless()
+
+def huge_message():
+    raise ValueError("x" * 10_000_000)
+
+def fork_and_return():
+    pid = os.fork()
+    if pid == 0:
+        return "from the child"
+    os.waitpid(pid, 0)
+    return "from the parent"
+
+def fork_and_exit():
+    pid = os.fork()
+    if pid == 0:
+        sys.exit(0)
+    os.waitpid(pid, 0)
+    return "from the parent"
+
+def group():
+    raise ExceptionGroup("several", [ValueError("one"), TypeError("two")])
+
+async def coroutine():
+    import asyncio
+    await asyncio.sleep(0)
+    return "awaited"
+
+async def coroutine_exits():
+    sys.exit(4)
+
+DO = {
+    "raise": lambda: 1 / 0,
+    "exit": lambda: sys.exit(3),
+    "interrupt": lambda: (_ for _ in ()).throw(KeyboardInterrupt()),
+    "hostile": lambda: (_ for _ in ()).throw(Hostile()),
+    "lower": lambda: (_ for _ in ()).throw(lower_case("x")),
+    "nan": lambda: {"a": [float("nan")]},
+    "decimal_nan": lambda: decimal.Decimal("NaN"),
+    "set": lambda: {"a": {1}},
+    "bytes_inside": lambda: {"a": b"x"},
+    "generator": lambda: (n for n in range(3)),
+    "surrogate": lambda: {"x": "\\ud800é"},
+    "text": lambda: "é€😀",
+    "bytes": lambda: b"\\x00\\xff",
+    "bytearray": lambda: bytearray(b"ab"),
+    "decimal": lambda: [decimal.Decimal("1.10"), decimal.Decimal("1E+3")],
+    "rich": lambda: {"at": datetime.datetime(2026, 11, 22, 1, 2, 3), "id": uuid.UUID(int=1),
+        "p": Point(1, datetime.date(2026, 1, 2)), "c": Colour.RED, "t": (1, 2)},
+    "big": lambda: "x" * 7_000_000,
+    "none": lambda: None,
+}
+
+def handler(event, context):
+    do = event["do"]
+    return (DO.get(do) or globals()[do])()
+"""
+
+
+@pytest.fixture(scope="module")
+def faulty(start_lambda):
+    return start_lambda(FAULTS)
+
+
+@pytest.fixture
+def faults(faulty):
+    """One process for all faults: whatever happened, it serves the next invocation."""
+    yield faulty
+    assert faulty.result({"do": "none"}) is None
+
+
+def test_every_header_of_an_event_reaches_the_context(start_lambda):
+    source = """
+import os
+from runtime import Context
+
+def handler(event, context):
+    assert isinstance(context, Context)
+    return {
+        "request": [context.aws_request_id, context.request_id],
+        "arn": context.invoked_function_arn, "account": context.account_id, "region": context.region,
+        "name": context.function_name, "version": context.function_version, "memory": context.memory_limit_in_mb,
+        "logs": [context.log_group_name, context.log_stream_name],
+        "tenant": context.tenant_id, "trace": [context.trace_id, os.environ.get("_X_AMZN_TRACE_ID")],
+        "identity": [context.identity.cognito_identity_id, context.identity.cognito_identity_pool_id],
+        "client": context.client_context and [context.client_context.custom, context.client_context.env,
+            context.client_context.client and context.client_context.client.app_title],
+        "w3c": dict(context.w3c()), "cloud": context.cloud,
+        "left": context.get_remaining_time_in_millis(), "left_too": context.remaining_ms(),
+        "keys": [context.credentials.access_key_id, context.credentials.security_token, repr(context.credentials)],
+    }
+"""
+    environ = {
+        "AWS_LAMBDA_FUNCTION_NAME": "hello", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512", "AWS_REGION": "ap-northeast-1",
+        "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/hello", "AWS_LAMBDA_LOG_STREAM_NAME": "s",
+        "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token",
+    }  # fmt: skip
+    side = start_lambda(source, **environ)
+    client = {
+        "client": {"app_title": "t"},
+        "custom": {"é": 1},
+        "env": {"e": 2},
+        "w3c": {"traceparent": "00-1", "x": "y"},
+    }
+    told = side.result(
+        {},
+        Lambda_Runtime_Trace_Id="Root=1-2;Parent=3;Sampled=1",
+        Lambda_Runtime_Aws_Tenant_Id="tenant-1",
+        Lambda_Runtime_Client_Context=json.dumps(client, ensure_ascii=False).encode().decode("latin-1"),
+        Lambda_Runtime_Cognito_Identity='{"cognitoIdentityId":"i","cognitoIdentityPoolId":"p"}',
+    )
+    assert told["request"] == ["8476a536-e9f4-11e8-9739-000000000001"] * 2
+    assert told["arn"] == "arn:aws:lambda:ap-northeast-1:123456789012:function:hello"
+    assert (told["account"], told["region"], told["cloud"]) == ("123456789012", "ap-northeast-1", "aws")
+    assert (told["name"], told["version"], told["memory"]) == ("hello", "$LATEST", "512")
+    assert told["logs"] == ["/aws/lambda/hello", "s"]
+    assert told["tenant"] == "tenant-1"
+    assert told["trace"] == ["Root=1-2;Parent=3;Sampled=1"] * 2
+    assert told["identity"] == ["i", "p"]
+    assert told["client"] == [{"é": 1}, {"e": 2}, "t"]
+    assert told["w3c"] == {"traceparent": "00-1"}
+    assert 25_000 < told["left"] <= 30_000
+    assert 25_000 < told["left_too"] <= 30_000
+    assert told["keys"][:2] == ["AKIA", "token"]
+    assert "secret" not in told["keys"][2]
+
+    told = side.result({}, Lambda_Runtime_Deadline_Ms="1")
+    assert told["trace"] == [None, None], "a trace id must not leak into the next invocation"
+    assert told["tenant"] is told["client"] is None
+    assert told["identity"] == [None, None]
+    assert (told["left"], told["w3c"]) == (0, {})
+
+
+@pytest.mark.parametrize("header", ["{", "[1]", "null", '"x"', "[" * 5_000])
+def test_a_broken_client_context_is_no_fault_of_the_handler(start_lambda, header):
+    side = start_lambda(ECHO)
+    assert side.result({"a": 1}, Lambda_Runtime_Client_Context=header, Lambda_Runtime_Cognito_Identity=header) == {
+        "a": 1
+    }
+
+
+@pytest.mark.parametrize("size", [0, 1, 2_000, 70_000, 1_100_000, 6_000_000])
+def test_events_of_any_size_in_both_framings(start_lambda, size):
+    side = start_lambda("def handler(event, context):\n    return [len(event['x']), event['x'][-3:]]\n")
+    event = json.dumps({"x": "a" * size + "end"}).encode()
+    middle = len(event) // 2
+    expected = [size + 3, "end"]
+    assert side.result(event) == expected
+    assert side.result(event, chunks=[event]) == expected
+    assert side.result(event, chunks=[event[:1], event[1:middle], event[middle:]]) == expected
+    assert side.result({"x": "end"}) == [3, "end"], "a small event after a large one"
+
+
+def test_an_event_that_comes_byte_by_byte(start_lambda):
+    side = start_lambda(ECHO)
+    side.await_next()
+    event = b'{"slow": true}'
+    head = b"HTTP/1.1 200 OK\r\nlambda-runtime-aws-request-id: r\r\ntransfer-encoding: chunked\r\n\r\n"
+    for byte in head + b"3\r\n" + event[:3] + b"\r\nB;x=y\r\n" + event[3:] + b"\r\n0\r\nTrailer: z\r\n\r\n":
+        side.send(bytes([byte]))
+        time.sleep(0.001)
+    posted = side.receive()
+    assert posted.path == "/2018-06-01/runtime/invocation/r/response"
+    assert posted.json() == {"slow": True}
+
+
+def test_results_as_aws_encodes_them(faults):
+    def body(do):
+        posted = faults.invoke({"do": do})
+        assert posted.path.endswith("/response"), posted.body
+        return posted.headers["content-type"], posted.body
+
+    assert body("text") == ("application/json", '"é€😀"'.encode())
+    assert body("surrogate") == ("application/json", b'{"x": "\\ud800\\u00e9"}')
+    assert body("bytes") == ("application/octet-stream", b"\x00\xff")
+    assert body("bytearray") == ("application/octet-stream", b"ab")
+    assert body("decimal") == ("application/json", b"[1.10, 1E+3]")
+    assert body("none") == ("application/json", b"null")
+    assert json.loads(body("rich")[1]) == {
+        "at": "2026-11-22T01:02:03", "id": "00000000-0000-0000-0000-000000000001",
+        "p": {"x": 1, "when": "2026-01-02"}, "c": "red", "t": [1, 2],
+    }  # fmt: skip
+    assert body("coroutine") == ("application/json", b'"awaited"')
+    assert body("coroutine") == ("application/json", b'"awaited"'), "the loop serves a second one"
+
+
+HEADER_TYPE = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
+"""What the platform keeps of an error type (aws-lambda-runtime-interface-emulator, fatalerror.go)."""
+
+
+@pytest.mark.parametrize(
+    ("do", "body_type", "message"),
+    [
+        ("raise", "ZeroDivisionError", "division by zero"),
+        ("exit", "SystemExit", "3"),
+        ("coroutine_exits", "SystemExit", "4"),
+        ("interrupt", "KeyboardInterrupt", ""),
+        ("hostile", "Hostile", "<Hostile without text: its __str__ raised SystemExit>"),
+        ("lower", "lower_case", "x"),
+        ("chained", "RuntimeError", "outer"),
+        ("context_only", "RuntimeError", "second"),
+        ("noted", "ValueError", "with a note"),
+        ("hostile_notes", "ValueError", "x"),
+        ("endless", "RecursionError", "maximum recursion depth exceeded"),
+        ("nan", "Runtime.MarshalError", "NaN and Infinity have no JSON form"),
+        ("decimal_nan", "Runtime.MarshalError", "Decimal('NaN') has no JSON form"),
+        ("set", "Runtime.MarshalError", "Object of type set is not JSON serializable"),
+        ("bytes_inside", "Runtime.MarshalError", "Object of type bytes is not JSON serializable"),
+        ("generator", "Runtime.MarshalError", "Object of type generator is not JSON serializable"),
+        ("cyclic", "Runtime.MarshalError", "Circular reference detected"),
+        ("deep", "Runtime.MarshalError", "nested too deep"),
+        ("big", "Function.ResponseSizeTooLarge", "Response payload size (7000002 bytes) exceeded maximum"),
+        ("no such key", "KeyError", "'no such key'"),
+    ],
+)
+def test_what_a_handler_does_wrong_is_reported_and_survived(faults, do, body_type, message):
+    posted = faults.failure({"do": do})
+    failure = posted.json()
+    assert failure["errorType"] == body_type
+    assert message in failure["errorMessage"]
+    assert set(failure) == {"errorMessage", "errorType", "requestId", "stackTrace"}
+    assert failure["requestId"] in posted.path
+    assert all("/runtime/" not in entry for entry in failure["stackTrace"]), failure["stackTrace"]
+    assert HEADER_TYPE.fullmatch(posted.headers["lambda-runtime-function-error-type"])
+    cause = json.loads(posted.headers["lambda-runtime-function-xray-error-cause"])
+    assert set(cause) == {"working_directory", "paths", "exceptions"}
+    assert cause["exceptions"][0]["type"] == body_type
+
+
+@pytest.mark.skipif("sys.version_info < (3, 11)")
+def test_members_of_a_group_are_told(faults):
+    trace = "".join(faults.failure({"do": "group"}).json()["stackTrace"])
+    assert "Sub-exception 1: ValueError: one" in trace
+    assert "Sub-exception 2: TypeError: two" in trace
+
+
+def test_what_led_to_an_exception_is_told(faults):
+    chained = faults.failure({"do": "chained"})
+    assert "Caused by: KeyError: 'missing'\n" in chained.json()["stackTrace"]
+    causes = json.loads(chained.headers["lambda-runtime-function-xray-error-cause"])["exceptions"]
+    assert [(cause["type"], cause["message"]) for cause in causes] == [
+        ("RuntimeError", "outer"),
+        ("KeyError", "'missing'"),
+    ]
+    assert causes[0]["stack"][-1]["label"] == "chained"
+    assert "Raised while handling: ValueError" in "".join(faults.failure({"do": "context_only"}).json()["stackTrace"])
+    assert "Note: look here\n" in faults.failure({"do": "noted"}).json()["stackTrace"]
+
+
+def test_a_huge_message_stays_within_every_limit(faults):
+    posted = faults.failure({"do": "huge_message"})
+    assert len(posted.body) < 400_000
+    assert len(posted.headers["lambda-runtime-function-xray-error-cause"]) <= 65_536
+
+
+@pytest.mark.parametrize("do", ["fork_and_return", "fork_and_exit"])
+def test_a_forked_child_never_answers_for_its_parent(faults, do):
+    assert faults.result({"do": do}) == "from the parent"
+
+
+def test_an_event_that_is_no_json(start_lambda):
+    side = start_lambda(ECHO)
+    for event in (b"{", b"\xff", b'{"a":1} x', b"[" * 100_000):
+        failure = side.failure(event).json()
+        assert failure["errorType"] == "Runtime.UnmarshalError"
+        assert failure["errorMessage"].startswith("Unable to unmarshal input: ")
+    assert side.result(b"") == {}
+    assert side.result(b'\xef\xbb\xbf {"bom": 1} \r\n') == {"bom": 1}
+    assert side.result(b" \n[1]") == [1]
+
+
+def test_other_media_types_arrive_as_bytes(start_lambda):
+    side = start_lambda(ECHO)
+    assert side.invoke(b"\x00raw", Content_Type="application/octet-stream").body == b"\x00raw"
+    assert side.result(b"1", Content_Type="application/json; charset=utf-8") == 1
+
+
+def test_the_invocation_id_is_echoed(start_lambda):
+    side = start_lambda("def handler(event, context):\n    return 1 / event\n")
+    nonce = "0b5a1e6e"
+    assert side.invoke(1, Lambda_Runtime_Invocation_Id=nonce).headers["lambda-runtime-invocation-id"] == nonce
+    assert side.invoke(0, Lambda_Runtime_Invocation_Id=nonce).headers["lambda-runtime-invocation-id"] == nonce
+    assert "lambda-runtime-invocation-id" not in side.invoke(1).headers
+
+
+@pytest.mark.parametrize("status", [400, 403, 410, 413])
+def test_a_refused_answer_is_logged_and_survived_without_a_second_report(start_lambda, status):
+    side = start_lambda("def handler(event, context):\n    return 1 / event\n")
+    side.invoke(1, status=status)
+    side.invoke(0, status=status)
+    assert side.result(2) == 0.5
+    assert side.process.log().count(f"the Runtime API answered {status}") == 2
+
+
+def test_a_413_before_the_whole_body_was_read(start_lambda):
+    side = start_lambda("def handler(event, context):\n    return 'x' * event\n")
+    side.await_next()
+    side.send_event(b"6000000")
+    side.reader.head()
+    side.answer(413, b"{}", "Connection: close\r\n")
+    side.reader.take(100_000)
+    side.drop()
+    assert side.result(1) == "x"
+    assert "answered 413" in side.process.log()
+
+
+def test_a_polite_close_is_followed_by_a_new_connection(start_lambda):
+    side = start_lambda(ECHO)
+    side.await_next()
+    side.send_event(b"1")
+    side.receive()
+    side.answer(extra="Connection: close\r\n")
+    side.drop()
+    assert side.result(2) == 2
+
+
+def test_interim_responses_are_passed_over(start_lambda):
+    side = start_lambda(ECHO)
+    side.await_next()
+    side.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+    side.send_event(b"1")
+    side.receive()
+    side.send(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+    side.answer()
+    assert side.result(2) == 2
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"garbage\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: a b\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\nContent-Length: 2\n\n{}",
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        b"HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: a\r\nContent-Length: 9\r\n\r\n{}",
+    ],
+)
+def test_without_a_usable_next_event_the_process_exits(start_lambda, reply):
+    side = start_lambda(ECHO)
+    side.await_next()
+    side.send(reply)
+    side.drop()
+    assert side.process.exit_status() == 1
+    assert "[ERROR] " in side.process.log()
+    assert "Traceback" not in side.process.log()
+
+
+def test_500_to_an_answer_ends_the_process(start_lambda):
+    side = start_lambda(ECHO)
+    side.await_next()
+    side.send_event(b"1")
+    side.receive()
+    side.answer(500)
+    assert side.process.exit_status() == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "handler", "error_type", "message"),
+    [
+        ("", "app.handler", "Runtime.HandlerNotFound", "Handler 'handler' missing on module 'app'"),
+        ("handler = 5", "app.handler", "Runtime.HandlerNotFound", "Handler 'handler' of module 'app' is not callable"),
+        (
+            "",
+            "nowhere.handler",
+            "Runtime.ImportModuleError",
+            "Unable to import module 'nowhere': No module named 'nowhere'",
+        ),
+        (
+            "import nonsense_x",
+            "app.handler",
+            "Runtime.ImportModuleError",
+            "Unable to import module 'app': No module named",
+        ),
+        ("def f(:", "app.handler", "Runtime.UserCodeSyntaxError", "Syntax error in module 'app'"),
+        ("", "handler", "Runtime.MalformedHandlerName", "Bad handler 'handler'"),
+        ("", "", "Runtime.MalformedHandlerName", "Bad handler ''"),
+        ("", None, "Runtime.MalformedHandlerName", "Bad handler ''"),
+        ("", "sys.exit", "Runtime.BuiltInModuleConflict", "Cannot use built-in module 'sys'"),
+        ("raise ValueError('at import')", "app.handler", "ValueError", "at import"),
+        ("import sys; sys.exit(7)", "app.handler", "SystemExit", "7"),
+    ],
+)
+def test_init_errors_are_posted_with_their_type_and_end_the_process(start_lambda, source, handler, error_type, message):
+    side = start_lambda(source, handler)
+    posted = side.receive()
+    assert (posted.method, posted.path) == ("POST", "/2018-06-01/runtime/init/error")
+    failure = posted.json()
+    assert failure["errorType"] == error_type
+    assert message in failure["errorMessage"]
+    header = posted.headers["lambda-runtime-function-error-type"]
+    assert HEADER_TYPE.fullmatch(header)
+    assert header in {error_type, f"Function.{error_type}"}
+    side.answer()
+    assert side.process.exit_status() == 1
+    assert f"[ERROR] {error_type}: " in side.process.log()
+
+
+def test_the_place_of_a_failed_import_is_told(start_lambda):
+    side = start_lambda("def load():\n    import nonsense_x\nload()\n")
+    trace = side.receive().json()["stackTrace"]
+    assert [entry.splitlines()[0].rpartition(", ")[2] for entry in trace] == ["in <module>", "in load"]
+
+
+def test_init_error_survives_an_api_that_refuses_it(start_lambda):
+    side = start_lambda("1 / 0")
+    side.receive()
+    side.answer(403)
+    assert side.process.exit_status() == 1
+
+
+def test_handler_names_in_packages_and_with_slashes(start_lambda):
+    assert start_lambda("", "handlers.hello.handler").result({"firstName": "A"}) == {"message": "Hello, A!"}
+    assert start_lambda("", "handlers/hello.handler").result({"firstName": "A"}) == {"message": "Hello, A!"}
+
+
+def test_output_is_visible_before_the_answer(start_lambda):
+    source = """
+import logging
+logging.getLogger().setLevel(logging.INFO)
+def handler(event, context):
+    print("printed \\ud800", end="")
+    logging.info("two\\nlines")
+    logging.debug("not this")
+    print("tail", end="")
+    if event: raise ValueError("a\\nb")
+"""
+    side = start_lambda(source)
+    side.invoke(0)
+    log = side.process.log()
+    stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+    expected = rf"printed \\ud800\[INFO\]\t{stamp}\t8476a536-e9f4-11e8-9739-000000000001\ttwo\rlines\ntail"
+    assert re.fullmatch(expected, log), log
+    side.invoke(1)
+    record = side.process.log().removeprefix(log)
+    error = record[record.index("[ERROR]") :]
+    assert error.startswith("[ERROR] ValueError: a\rb\rTraceback (most recent call last):\r")
+    assert error.count("\n") == 1, "one failure is one event of CloudWatch Logs"
+
+
+def test_basic_config_meets_a_handler_that_is_there(start_lambda):
+    source = """
+import logging
+logging.basicConfig(level=logging.INFO, format="mine %(message)s")
+def handler(event, context):
+    logging.warning("w")
+    return len(logging.getLogger().handlers)
+"""
+    side = start_lambda(source)
+    assert side.result(0) == 1
+    assert side.process.log().startswith("[WARNING]\t")
+
+
+def test_threads_of_a_handler_log_with_its_request_id(start_lambda):
+    source = """
+import logging, threading
+def handler(event, context):
+    thread = threading.Thread(target=lambda: logging.error("from a thread"))
+    thread.start()
+    thread.join()
+"""
+    side = start_lambda(source)
+    side.invoke(0)
+    assert "\t8476a536-e9f4-11e8-9739-000000000001\tfrom a thread" in side.process.log()
+
+
+def test_dying_is_visible_to_the_platform(start_lambda):
+    source = (
+        "import os, signal\ndef handler(event, context):\n    os.kill(os.getpid(), event) if event else os._exit(9)\n"
+    )
+    for event, status in ((0, 9), (11, -11), (2, -2), (15, -15)):
+        side = start_lambda(source)
+        side.await_next()
+        side.send_event(b"%d" % event)
+        assert side.process.exit_status() == status
+
+
+def test_a_large_result_reaches_a_slow_reader_whole(start_lambda):
+    side = start_lambda("def handler(event, context):\n    return 'é' * event\n")
+    side.await_next()
+    side.send_event(b"2500000")
+    time.sleep(0.3)
+    assert side.receive().json() == "é" * 2_500_000
+
+
+def test_memory_of_a_large_event_is_given_back(start_lambda):
+    source = """
+def rss():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+def handler(event, context):
+    size = len(event) if isinstance(event, str) else 0
+    del event
+    return [size, rss()]
+"""
+    side = start_lambda(source)
+    before = side.result(0)[1]
+    side.result("x" * 6_000_000)
+    assert side.result(0)[1] - before < 4_000_000
+
+
+def test_the_start_imports_nothing_that_costs(start_lambda):
+    source = "import sys\ndef handler(event, context):\n    return sorted(sys.modules)\n"
+    modules = set(start_lambda(source).result(0))
+    costly = {"re", "enum", "json", "logging", "socket", "threading", "traceback", "typing", "collections", "asyncio"}
+    assert not modules & costly
