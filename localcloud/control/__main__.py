@@ -1,0 +1,39 @@
+"""`python -m localcloud.control aws|alicloud [ENGINE_ADDRESS]` or `… install BIN_DIR`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+_USAGE = "usage: python -m localcloud.control aws|alicloud [ENGINE_ADDRESS] | install BIN_DIR"
+
+
+def main() -> None:
+    """Start a provider or install the executables, as the command line says."""
+    match sys.argv[1:]:
+        case ["install", folder]:
+            from localcloud.control.install import install
+
+            install(Path(folder))
+        case ["aws" | "alicloud" as name, *rest]:
+            _serve(name, watch_parent=bool(rest))
+        case _:
+            sys.exit(_USAGE)
+
+
+def _serve(name: str, *, watch_parent: bool) -> None:
+    # From the first moment: an engine that ends during the imports below must see no traceback.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(0))
+    if name == "aws":
+        from localcloud.control.aws import PACKAGE as package  # noqa: N811
+    else:
+        from localcloud.control.alibaba import PACKAGE as package  # noqa: N811
+    from localcloud.control.server import serve
+
+    serve(package, watch_parent=watch_parent)
+
+
+if __name__ == "__main__":
+    main()
