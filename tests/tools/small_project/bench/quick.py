@@ -1,0 +1,1 @@
+print("quick took 1 ms")

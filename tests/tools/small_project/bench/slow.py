@@ -1,0 +1,1 @@
+print("slow took 9 ms")

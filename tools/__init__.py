@@ -1,0 +1,1 @@
+"""What makes a machine ready, and the code behind `make`."""
