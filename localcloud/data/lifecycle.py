@@ -142,9 +142,8 @@ def _require_free(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            told = (
-                f"Port {port} cannot be used ({os.strerror(error.errno or 0).lower()}); free it or choose another one."
-            )
+            why = os.strerror(error.errno or 0).lower()
+            told = f"Port {port} cannot be used ({why}); free it or choose another one with PORT=<number>."
             raise LifecycleError(told) from error
 
 

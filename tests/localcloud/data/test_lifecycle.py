@@ -107,7 +107,8 @@ def test_a_taken_port_is_told_in_one_sentence(cloud):
         started = command(cloud, "start", "--port", str(port))
 
     assert started.returncode == 1
-    assert started.stderr == f"Port {port} cannot be used (address already in use); free it or choose another one.\n"
+    remedy = "free it or choose another one with PORT=<number>."
+    assert started.stderr == f"Port {port} cannot be used (address already in use); {remedy}\n"
 
 
 @pytest.mark.parametrize("content", ["", "nonsense", "{}", '{"pid": 1, "port": 1}', '{"pid": 999999999, "port": 1}'])
