@@ -80,7 +80,6 @@ def _invoke(api: RuntimeApi, handler: Handler, function: Function) -> None:
         api.respond(invocation.headers, body, media_type)
         return
     logs.failure("aws", failure)
-    logs.flush()
     api.fail(invocation.headers, failure)
 
 

@@ -38,7 +38,7 @@ def flush() -> None:
 
 
 def failure(cloud: Cloud, failed: Failure) -> None:
-    """Log a failed invocation as one record of the cloud's log.
+    """Log a failed invocation as one record of the cloud's log, flushed with all that was printed before.
 
     CloudWatch Logs ends a record at a line feed, so carriage returns part the lines, as in the managed runtimes;
     Simple Log Service begins a record at a date (Function Compute, "Configure logging").
@@ -86,7 +86,6 @@ class _OnLoggingImport:
         execute = loader.exec_module
 
         def execute_and_set_up(module: ModuleType) -> None:
-            del loader.exec_module
             execute(module)
             _set_up(module, self._cloud)
 

@@ -132,14 +132,19 @@ def fc(shared):
 
 @pytest.fixture(scope="module")
 def stalled(shared):
-    """A connection whose head never ends, from the first test on: a call that gives the seconds until it was cut."""
-    sock = shared.connect()
+    """From the first test on, two connections: one that was used once and idles, and one whose head never ends.
+
+    A call that gives what the latter received, the seconds until it was cut, and the idle one.
+    """
+    idle, sock = shared.connect(), shared.connect()
+    assert shared.call_on(shared.reader(idle), "POST", "/invoke", b"1").json() == 1
     sock.sendall(b"GET / HTTP/1.1\r\nHos")
     begin = time.monotonic()
     with ThreadPoolExecutor(1) as pool:
-        cut = pool.submit(lambda: (sock.recv(100), time.monotonic() - begin))
+        cut = pool.submit(lambda: (sock.recv(100), time.monotonic() - begin, idle))
         yield cut.result
     sock.close()
+    idle.close()
 
 
 def test_life_cycle_and_markers(fc, stalled):
@@ -380,6 +385,25 @@ def test_refusals_are_answered_and_then_closed(fc, data, status):
     assert b"\r\nConnection: close\r\n" in last
 
 
+def test_who_is_refused_may_finish_sending_and_then_read_why(fc):
+    with fc.connect() as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n: \r\n\r\n")
+        for _ in range(5):
+            time.sleep(0.1)
+            sock.sendall(b"still sending")
+        assert sock.recv(65536).startswith(b"HTTP/1.1 400 ")
+        begin = time.monotonic()
+        assert sock.recv(1) == b""
+        while time.monotonic() - begin < 6:
+            try:
+                sock.sendall(b"for ever")
+            except OSError:
+                break
+            time.sleep(0.1)
+        else:
+            pytest.fail("a refused connection is never closed")
+
+
 def test_a_large_body_and_a_large_answer_to_a_slow_reader(fc):
     body = json.dumps("y" * 10_000_000).encode()
     assert fc.invoke(body).body == body
@@ -537,11 +561,11 @@ def stat_of(pid: int) -> str:
 
 
 def test_a_head_that_does_not_end_is_cut_and_an_idle_connection_is_not(fc, stalled):
-    with fc.connect() as idle:
-        received, seconds = stalled()
-        assert received == b""
-        assert 9 < seconds < 13
-        assert fc.call_on(fc.reader(idle), "POST", "/invoke", b"1").json() == 1
+    received, seconds, idle = stalled()
+    assert received == b""
+    assert 9 < seconds < 13
+    time.sleep(1.5)
+    assert fc.call_on(fc.reader(idle), "POST", "/invoke", b"1").json() == 1
 
 
 def test_threads_stay_few_under_fast_traffic(start_fc):

@@ -130,6 +130,7 @@ def test_pipelined_messages_in_any_pieces(step, size):
         (CHUNKED + b"1\r\na\r\n0\r\n\r\n", 0),
         (CHUNKED + b"1\r\nab\r\n0\r\n\r\n", 400),
         (CHUNKED + b"1\r\na\n0\r\n\r\n", 400),
+        (CHUNKED + b"1\r\naXX0\r\n\r\n", 400),
         (CHUNKED + b"1\na\r\n0\r\n\r\n", 400),
         (CHUNKED + b"\r\n", 400),
         (CHUNKED + b"0x1\r\na\r\n", 400),
