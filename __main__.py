@@ -13,7 +13,7 @@ from components.fc_function import FcWebFunction
 from components.lambda_runtime import LambdaCustomRuntime
 from components.naming import BUCKET_NAME_LENGTH, RESOURCE_NAME_LENGTH, physical_name
 from components.settings import Settings
-from components.validation import together
+from components.validation import together, told_to_user
 
 ROOT = Path(__file__).parent
 PROJECT, STACK = pulumi.get_project(), pulumi.get_stack()
@@ -96,14 +96,20 @@ def globally_unique(purpose: str) -> pulumi.Output[str]:
     )
 
 
-settings = Settings.from_config()
-builds = [partial(asset.build_function, ROOT, settings.handler, settings.edge_handler)]
-if settings.aws:
-    builds.append(partial(asset.build_edge, ROOT, settings.edge_handler))
-function_zip, *edge_zip = together(builds)
+def main() -> None:
+    """Settings, zips, components, outputs."""
+    settings = Settings.from_config()
+    builds = [partial(asset.build_function, ROOT, settings.handler, settings.edge_handler)]
+    if settings.aws:
+        builds.append(partial(asset.build_edge, ROOT, settings.edge_handler))
+    function_zip, *edge_zip = together(builds)
 
-pulumi.export("code_sha256", function_zip.sha256)
-if settings.aws:
-    deploy_aws(settings, function_zip, *edge_zip)
-if settings.alibaba:
-    deploy_alibaba(settings, function_zip)
+    pulumi.export("code_sha256", function_zip.sha256)
+    if settings.aws:
+        deploy_aws(settings, function_zip, *edge_zip)
+    if settings.alibaba:
+        deploy_alibaba(settings, function_zip)
+
+
+with told_to_user():
+    main()

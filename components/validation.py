@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import typing
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import pulumi
@@ -13,9 +15,26 @@ from rules.rule import Report, Rule, check
 
 T = TypeVar("T")
 
+_ALREADY_TOLD = 32
+"""Exit status that Pulumi's language hosts take for "the user has seen why"."""
+
 
 class ProgramError(UserError, pulumi.RunError):
     """A mistake in the user's input, as the language host prints it: the sentences and no traceback."""
+
+
+@contextmanager
+def told_to_user() -> Iterator[None]:
+    """End the program in order at a mistake of the user's: its sentences are shown, and nothing after them.
+
+    The exit status tells the language host that the user has been told already; on a RunError that reaches it,
+    the host adds a line about the program's exit code.
+    """
+    try:
+        yield
+    except ProgramError as error:
+        pulumi.log.error(str(error))
+        sys.exit(_ALREADY_TOLD)
 
 
 def together(steps: Iterable[Callable[[], T]]) -> list[T]:

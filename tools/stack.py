@@ -82,7 +82,7 @@ class Stack:
         pending = _pending(self.places)
         if pending:
             say(f"Taking back {len(pending)} half-done operations of that run.")
-            self._take_back(pending)
+            self._take_back()
         return bool(stale or pending)
 
     def _stale_locks(self) -> list[Path]:
@@ -96,19 +96,23 @@ class Stack:
             time.sleep(_ORPHAN_POLL_SECONDS)
         return list(folder.rglob("*.json"))
 
-    def _take_back(self, pending: list[dict[str, Any]]) -> None:
+    def _take_back(self) -> None:
         """Remove from the local clouds what was created but never recorded, then the operations from the state.
 
         An export that is imported again loses its pending operations (Pulumi documentation, "Editing state
         files"); what was being updated or deleted is still recorded, and the next operation does it again.
         """
-        _delete_unrecorded(self.places, {operation["resource"]["urn"] for operation in pending})
-        exported = self.places.local / "recovery.json"
-        for command in (("export", "--file"), ("import", "--file")):
-            done = self._capture("stack", *command, str(exported), "--stack", self.name)
+        exported = str(self.places.local / "recovery.json")
+        forget = [self.places.python, "-m", "localcloud.control", "forget", exported]
+        for step in (
+            lambda: self._capture("stack", "export", "--file", exported, "--stack", self.name),
+            lambda: capture(forget, self.places.root, self.environment()),
+            lambda: self._capture("stack", "import", "--file", exported, "--stack", self.name),
+        ):
+            done = step()
             if done.returncode:
                 raise Problem(f"The state of {self.name} cannot be repaired: {_reason(done.stderr)}")
-        exported.unlink()
+        Path(exported).unlink()
 
     # Operations
 
@@ -206,20 +210,6 @@ def checkpoint(places: Places, stack: str = LOCAL_STACK) -> dict[str, Any] | Non
 
 def _pending(places: Places) -> list[dict[str, Any]]:
     return (checkpoint(places) or {}).get("pending_operations") or []
-
-
-def _delete_unrecorded(places: Places, urns: set[str]) -> None:
-    from localcloud.store import Store
-
-    recorded = {(found["type"], found.get("id")) for found in (checkpoint(places) or {}).get("resources") or []}
-    store = Store(places.cloud)
-    try:
-        for type_ in {urn.split("::")[2].rsplit("$", 1)[-1] for urn in urns}:
-            for resource in store.list(type_):
-                if resource.urn in urns and (type_, resource.id) not in recorded:
-                    store.delete(type_, resource.id)
-    finally:
-        store.close()
 
 
 def _install_stand_ins(places: Places) -> None:

@@ -1,4 +1,4 @@
-"""`python -m localcloud.control aws|alicloud [ENGINE_ADDRESS]` or `… install BIN_DIR`."""
+"""`python -m localcloud.control aws|alicloud [ENGINE_ADDRESS]`, `… install BIN_DIR`, `… forget EXPORTED_STACK`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ import signal
 import sys
 from pathlib import Path
 
-_USAGE = "usage: python -m localcloud.control aws|alicloud [ENGINE_ADDRESS] | install BIN_DIR"
+_USAGE = "usage: python -m localcloud.control aws|alicloud [ENGINE_ADDRESS] | install BIN_DIR | forget EXPORTED_STACK"
 
 
 def main() -> None:
-    """Start a provider or install the executables, as the command line says."""
+    """Do what the command line says."""
     match sys.argv[1:]:
         case ["install", folder]:
             from localcloud.control.install import install
 
             install(Path(folder))
+        case ["forget", exported]:
+            from localcloud.control.forget import forget
+
+            forget(Path(exported))
         case ["aws" | "alicloud" as name, *rest]:
             _serve(name, watch_parent=bool(rest))
         case _:

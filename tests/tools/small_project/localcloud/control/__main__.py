@@ -19,6 +19,10 @@ def install(folder):
 
 if sys.argv[1] == "install":
     install(Path(sys.argv[2]))
+elif sys.argv[1] == "forget":
+    from localcloud.control.forget import forget
+
+    forget(Path(sys.argv[2]))
 else:
     signal.signal(signal.SIGINT, lambda *_: os._exit(0))
     from localcloud.control.provider import serve
