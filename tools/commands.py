@@ -186,7 +186,13 @@ def vendor_logs(function: str, target: str) -> str:
 
 def asset(call: Call) -> int:
     machine.make_ready(call.places, machine.PROGRAM, cli=False)
-    return _python(call, "-m", "asset")
+    told = capture(
+        [call.places.python, "-m", "tools.handlers", call.stack], call.places.root, _work_environment(call.places)
+    )
+    if told.returncode:
+        raise Problem(f"Pulumi.yaml or Pulumi.{call.stack}.yaml cannot be read: {told.stderr.strip().splitlines()[-1]}")
+    handler, edge_handler = told.stdout.split()
+    return _python(call, "-m", "asset", "--handler", handler, "--edge-handler", edge_handler)
 
 
 def test(call: Call) -> int:
@@ -321,7 +327,7 @@ COMMANDS: dict[str, tuple[str, str, Callable[[Call], int]]] = {
     "urls": ("urls [STACK=local]", "one `name url` a line: cloudfront, lambda, fc, cdn", urls),
     "invoke": ("invoke FN=lambda|edge|fc [EVENT='{…}']", "the result, the log, duration and memory", invoke),
     "logs": ("logs FN=lambda|edge|fc", "the function's log", logs),
-    "asset": ("asset", "build the zip; its path is the last line", asset),
+    "asset": ("asset [STACK=local]", "build the zip; its path is the last line", asset),
     "test": ("test [LAYER=…]", "all tests, or those of one folder of tests/", test),
     "check": ("check", "format, lint and types", check),
     "bench": ("bench [ONLY=…]", "all benchmarks, or one", bench),

@@ -283,3 +283,17 @@ def test_bench_one_and_all(tree):
 
 def test_asset_prints_the_path_last(tree):
     assert tree.make("asset").stdout.splitlines()[-1] == "dist/function.zip"
+
+
+def test_asset_builds_the_handlers_of_the_stack(tree):
+    (tree.root / "Pulumi.mine.yaml").write_text("config:\n  small:handler: handlers.mine.handler\n")
+    told = tree.make("asset", "STACK=mine").stdout
+    assert "--handler handlers.mine.handler --edge-handler handlers.edge.handler" in told
+
+
+def test_asset_names_a_stack_file_that_cannot_be_read(tree):
+    (tree.root / "Pulumi.broken.yaml").write_text("config: [")
+    told = tree.make("asset", "STACK=broken")
+    assert told.returncode != 0
+    assert "Pulumi.broken.yaml cannot be read" in told.stderr
+    assert "Traceback" not in told.stderr

@@ -1,1 +1,4 @@
+import sys
+
+print(*sys.argv[1:])
 print("dist/function.zip")
