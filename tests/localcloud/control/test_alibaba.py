@@ -1,4 +1,4 @@
-"""Alibaba Cloud: real shapes, refusals, what goes into the store. Does not prove that the cloud itself says the same."""
+"""Alibaba Cloud: real shapes, refusals, what goes into the store. Does not prove that the cloud says the same."""
 
 from __future__ import annotations
 

@@ -48,10 +48,11 @@ def role(aws: Client, name: str = "r", *services: str) -> Deployed:
     return aws.create(ROLE, name, {"assumeRolePolicy": trust(*(services or ("lambda.amazonaws.com",)))})
 
 
-def function(aws: Client, name: str = "f", **more: Any) -> Deployed:
-    arn = more.pop("role", None) or role(aws, f"{name}-role").outputs["arn"]
+def function(aws: Client, resource: str = "f", /, **more: Any) -> Deployed:
+    aws.seed += b"."
+    arn = more.pop("role", None) or role(aws, f"{resource}-role").outputs["arn"]
     basics = {"runtime": "provided.al2023", "handler": "a.b", "code": code(), "publish": True}
-    return aws.create(FUNCTION, name, {"role": arn, **basics, **more})
+    return aws.create(FUNCTION, resource, {"role": arn, **basics, **more})
 
 
 class TestIam:
@@ -140,7 +141,7 @@ class TestLogs:
 
 class TestFunction:
     def test_a_published_function_has_the_real_shapes_and_its_code(self, aws: Client, store: Store) -> None:
-        made = function(aws, environment={"variables": {"A": "1"}})
+        made = function(aws, environment={"variables": {"AB": "1"}})
         arn = f"arn:aws:lambda:ap-northeast-1:123456789012:function:{made.id}"
         digest = made.inputs["code"]["hash"]
         assert made.outputs["arn"] == arn
@@ -152,7 +153,7 @@ class TestFunction:
         assert row
         assert row.private["code"] == digest
         assert row.private["versions"]["1"]["code"] == digest
-        assert row.private["versions"]["1"]["properties"]["environment"] == {"variables": {"A": "1"}}
+        assert row.private["versions"]["1"]["properties"]["environment"] == {"variables": {"AB": "1"}}
         assert store.blob_path(digest).read_bytes() == Path("function.zip").read_bytes()
 
     def test_without_publishing_there_is_only_the_latest(self, aws: Client) -> None:
@@ -195,7 +196,8 @@ class TestFunction:
     def test_a_role_that_lambda_can_not_assume_is_refused(self, aws: Client, services: tuple[str, ...]) -> None:
         with refused(
             r"creating Lambda Function \(f-\w{7}\): operation error Lambda: CreateFunction, https response error "
-            r"StatusCode: 400, InvalidParameterValueException: The role defined for the function cannot be assumed by Lambda\."
+            r"StatusCode: 400, InvalidParameterValueException: The role defined for the function cannot be assumed by "
+            r"Lambda\."
         ):
             function(aws, role=role(aws, "x", *services).outputs["arn"])
 
@@ -206,7 +208,7 @@ class TestFunction:
             ({"runtime": "python3.7"}, "The runtime parameter of python3.7 is no longer supported"),
             ({"snapStart": {"applyOn": "PublishedVersions"}}, "provided.al2023 is not supported for SnapStart"),
             ({"memorySize": 20480}, "Member must have value less than or equal to 10240"),
-            ({"environment": {"variables": {"A": "x" * 4100}}}, "exceeded the 4KB limit"),
+            ({"environment": {"variables": {"AB": "x" * 4100}}}, "exceeded the 4KB limit"),
             ({"environment": {"variables": {"AWS_REGION": "x"}}}, "Reserved keys used in this request: AWS_REGION"),
             ({"environment": {"variables": {"1A": "x"}}}, "Map keys must satisfy constraint"),
             ({"reservedConcurrentExecutions": 950}, r"below its minimum value of \[100\]"),
@@ -218,16 +220,16 @@ class TestFunction:
 
     def test_an_environment_value_is_not_repeated(self, aws: Client) -> None:
         with pytest.raises(RefusedError) as caught:
-            function(aws, environment={"variables": {"A": "hidden" * 1000}})
+            function(aws, environment={"variables": {"AB": "hidden" * 1000}})
         assert "hidden" not in str(caught.value)
 
     def test_a_broken_zip_is_refused(self, aws: Client) -> None:
-        archive = code()
-        Path("function.zip").write_bytes(b"no zip")
+        archive = code("broken.zip")
+        Path("broken.zip").write_bytes(b"no zip")
         with refused("changed while it was deployed"):
             function(aws, code=archive)
         with refused("Could not unzip uploaded file"):
-            function(aws, code=type(archive)(hash=hashlib.sha256(b"no zip").hexdigest(), path="function.zip"))
+            function(aws, code=type(archive)(hash=hashlib.sha256(b"no zip").hexdigest(), path="broken.zip"))
 
     def test_a_zip_that_unpacks_to_more_than_250_mb_is_refused(self, aws: Client) -> None:
         import zipfile
@@ -351,7 +353,7 @@ class TestAccess:
         assert store.list(URL) == store.list(PERMISSION) == []
 
 
-def edge(aws: Client, name: str = "edge", **more: Any) -> Deployed:
+def edge(aws: Client, name: str = "edge", /, **more: Any) -> Deployed:
     arn = (
         more.pop("role", None)
         or role(aws, f"{name}-role", "lambda.amazonaws.com", "edgelambda.amazonaws.com").outputs["arn"]
