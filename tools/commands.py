@@ -102,7 +102,7 @@ def down(call: Call) -> int:
         broken_off = stack.recover()
         stack.prepare()
         code = stack.destroy(refresh=broken_off)
-    return code or (_stop_local_clouds(call) if stack.is_local else 0)
+    return code or (_end_local_clouds(call) if stack.is_local else 0)
 
 
 def urls(call: Call) -> int:
@@ -310,6 +310,14 @@ def _stop_local_clouds(call: Call) -> int:
     if not (call.places.cloud / "data-plane.json").exists() or not call.places.python.exists():
         return 0
     return _localcloud(call, "stop")
+
+
+def _end_local_clouds(call: Call) -> int:
+    """Stop them and remove what outlives a destroy, such as an edge function that is left to its replicas."""
+    code = _stop_local_clouds(call)
+    if code == 0:
+        _remove(call.places.cloud)
+    return code
 
 
 def show_help(_: Call) -> int:

@@ -177,7 +177,8 @@ def local_environment(places: Places) -> dict[str, str]:
     return {
         **kept,
         "PULUMI_HOME": str(places.pulumi_home),
-        "PULUMI_BACKEND_URL": places.state.as_uri(),
+        # A kill can leave an empty file beside the state for its metadata, which Pulumi then cannot read.
+        "PULUMI_BACKEND_URL": f"{places.state.as_uri()}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE": "",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",

@@ -42,7 +42,7 @@ def test_an_up_that_was_cut_off_is_taken_up_again(workspace, number):
     assert not re.search(r"\d+ (created|updated|replaced|deleted)", again)
 
     workspace.make("down")
-    (workspace.root / ".local/cloud/control.log").unlink()
+    assert workspace.control_log() == []
 
 
 def refused(workspace, *arguments: str) -> str:

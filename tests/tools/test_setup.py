@@ -482,7 +482,7 @@ class TestEnvironments:
     def test_local_sees_no_account(self, places):
         environment = local_environment(places)
         assert not {"AWS_PROFILE", "ALICLOUD_ACCESS_KEY", "PULUMI_ACCESS_TOKEN"} & set(environment)
-        assert environment["PULUMI_BACKEND_URL"] == places.state.as_uri()
+        assert environment["PULUMI_BACKEND_URL"] == f"{places.state.as_uri()}?metadata=skip"
         assert environment["PULUMI_CONFIG_PASSPHRASE"] == ""
         for kept in ("AWS_CA_BUNDLE", "PULUMI_DEBUG_GRPC", "HTTPS_PROXY"):
             assert environment[kept] == USER[kept]
