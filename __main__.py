@@ -7,7 +7,7 @@ import pulumi
 import pulumi_alicloud as alicloud
 
 import asset
-from components.cdn import Cdn
+from components.cdn import Cdn, CdnArgs
 from components.edge_trigger import EdgeTrigger
 from components.fc_function import FcWebFunction
 from components.lambda_runtime import LambdaCustomRuntime
@@ -74,16 +74,16 @@ def deploy_alibaba(settings: Settings, function_zip: asset.Package) -> None:
     pulumi.export("fc_function_name", function.function_name)
     if not settings.cdn_domain:
         return
-    cdn = Cdn(
-        f"{PROJECT}-cdn",
-        {
-            "domain_name": settings.cdn_domain,
-            "bucket_name": globally_unique("site"),
-            "resource_name": resource_name,
-            "scope": settings.cdn_scope,
-            "private_origin_role": settings.cdn_private_origin_role,
-        },
-    )
+    site: CdnArgs = {
+        "domain_name": settings.cdn_domain,
+        "bucket_name": globally_unique("site"),
+        "resource_name": resource_name,
+        "scope": settings.cdn_scope,
+        "private_origin_role": settings.cdn_private_origin_role,
+    }
+    if settings.cdn_certificate_id:
+        site["certificate_id"] = settings.cdn_certificate_id
+    cdn = Cdn(f"{PROJECT}-cdn", site)
     pulumi.export("cdn_url", cdn.url)
     pulumi.export("cdn_cname", cdn.cname)
 

@@ -33,6 +33,9 @@ class CdnArgs(TypedDict):
     """What the name of the policy begins with that `private_origin_role` creates; at most 48 characters."""
     scope: NotRequired[str]
     """overseas, domestic or global; the last two need an ICP filing of the domain. Defaults to overseas."""
+    certificate_id: NotRequired[pulumi.Input[str]]
+    """Id of a certificate in Alibaba Cloud's Certificate Management Service that covers `domain_name`. With it visitors
+    are sent to HTTPS with TLS 1.2 or later; without it the CDN answers HTTP only."""
     private_origin_role: NotRequired[bool]
     """Create the account-wide role AliyunCDNAccessingPrivateOSSRole, through which the CDN reads the bucket.
     An account has it once, so leave this off where it already exists, and let it then read this bucket.
@@ -44,12 +47,11 @@ class Cdn(pulumi.ComponentResource):
 
     The CDN signs its requests to the bucket, over TLS and under the bucket's own host name. `/` shows index.html, since
     a signed request for it would list the bucket. Pages are asked for again each time; what lies under /assets/
-    is taken to have a digest in its name and kept for a year. HTTPS for visitors needs a certificate, which is
-    set on the domain in the CDN's console.
+    is taken to have a digest in its name and kept for a year.
     """
 
     url: pulumi.Output[str]
-    """`https://<domain_name>/`."""
+    """`https://<domain_name>/`; `http://…` without a certificate."""
     cname: pulumi.Output[str]
     """What a CNAME record of `domain_name` must point to."""
     bucket_name: pulumi.Output[str]
@@ -69,14 +71,16 @@ class Cdn(pulumi.ComponentResource):
             cdn_type="web",
             scope=values["scope"],
             sources=[{"type": "oss", "content": host, "port": 443}],
+            certificate_config=_certificate(values.get("certificate_id")),
             # A domain takes 10 to 30 minutes to go online, and the provider gives up after 15.
             opts=pulumi.ResourceOptions(
                 parent=self, custom_timeouts=pulumi.CustomTimeouts(create="40m", update="40m", delete="40m")
             ),
         )
-        self._configure(name, domain, host)
+        has_certificate = "certificate_id" in values
+        self._configure(name, domain, host, https=has_certificate)
 
-        self.url = pulumi.Output.concat("https://", domain.domain_name, "/")
+        self.url = pulumi.Output.concat("https://" if has_certificate else "http://", domain.domain_name, "/")
         self.cname = domain.cname
         self.bucket_name = bucket.bucket
         self.register_outputs({"url": self.url, "cname": self.cname, "bucket_name": self.bucket_name})
@@ -120,7 +124,7 @@ class Cdn(pulumi.ComponentResource):
             opts=child,
         )
 
-    def _configure(self, name: str, domain: cdn.DomainNew, host: pulumi.Output[str]) -> None:
+    def _configure(self, name: str, domain: cdn.DomainNew, host: pulumi.Output[str], *, https: bool) -> None:
         """The settings of the domain, one resource for each of the CDN's functions.
 
         Source: Alibaba Cloud CDN, Parameters for configuring features for domain names.
@@ -137,6 +141,9 @@ class Cdn(pulumi.ComponentResource):
             "pages-ttl": ("filetype_based_ttl_set", {"file_type": "html,htm", "ttl": "0", "weight": "99"}),
             "assets-ttl": ("path_based_ttl_set", {"path": "/assets/", "ttl": str(YEAR_S), "weight": "90"}),
         }
+        if https:
+            functions["https-only"] = ("https_force", {"enable": "on"})
+            functions["tls"] = ("https_tls_version", {"tls10": "off", "tls11": "off", "tls12": "on", "tls13": "on"})
         for suffix, (function_name, arguments) in functions.items():
             cdn.DomainConfig(
                 f"{name}-{suffix}",
@@ -145,3 +152,9 @@ class Cdn(pulumi.ComponentResource):
                 function_args=[{"arg_name": argument, "arg_value": value} for argument, value in arguments.items()],
                 opts=pulumi.ResourceOptions(parent=self),
             )
+
+
+def _certificate(certificate_id: pulumi.Input[str] | None) -> cdn.DomainNewCertificateConfigArgsDict | None:
+    if certificate_id is None:
+        return None
+    return {"cert_type": "cas", "cert_id": certificate_id, "server_certificate_status": "on"}

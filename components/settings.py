@@ -40,6 +40,8 @@ class Settings:
     cdn_domain: str
     """Empty where there is to be no CDN."""
     cdn_scope: str
+    cdn_certificate_id: str
+    """Empty where the CDN is to answer HTTP only."""
     cdn_private_origin_role: bool
     aws_region: str
     alicloud_region: str

@@ -72,6 +72,22 @@ def test_exact_settings_of_the_domain():
         assert {each["argName"]: each["argValue"] for each in inputs["functionArgs"]} == arguments
 
 
+def test_with_a_certificate_visitors_get_tls_1_2_and_nothing_older():
+    deployment = run(certificate_id="12345678")
+    assert deployment.named("site", "domainNew").inputs["certificateConfig"] == {
+        "certType": "cas",
+        "certId": "12345678",
+        "serverCertificateStatus": "on",
+    }
+    added = {name: deployment.named(name).inputs for name in ("site-https-only", "site-tls")}
+    assert {name: inputs["functionName"] for name, inputs in added.items()} == {
+        "site-https-only": "https_force",
+        "site-tls": "https_tls_version",
+    }
+    versions = {each["argName"]: each["argValue"] for each in added["site-tls"]["functionArgs"]}
+    assert versions == {"tls10": "off", "tls11": "off", "tls12": "on", "tls13": "on"}
+
+
 def test_the_site_is_private_and_has_a_first_page():
     deployment = run()
     assert deployment.named("site-site").inputs == {"bucket": "isthmus-test-site"}
@@ -95,16 +111,17 @@ def test_the_account_wide_role_reads_this_bucket_only():
     assert statement["Resource"] == ["acs:oss:*:*:isthmus-test-site", "acs:oss:*:*:isthmus-test-site/*"]
 
 
-def test_outputs():
+@pytest.mark.parametrize(("certificate", "scheme"), [({}, "http"), ({"certificate_id": "12345678"}, "https")])
+def test_outputs(certificate, scheme):
     seen: dict[str, str] = {}
 
     def program():
-        site = Cdn("site", {**ARGS, "bucket_name": pulumi.Output.from_input("isthmus-test-site")})
+        site = Cdn("site", {**ARGS, **certificate, "bucket_name": pulumi.Output.from_input("isthmus-test-site")})
         return pulumi.Output.all(url=site.url, cname=site.cname, bucket=site.bucket_name).apply(seen.update)
 
     deploy(program)
     assert seen == {
-        "url": "https://www.example.com/",
+        "url": f"{scheme}://www.example.com/",
         "cname": "www.example.com.w.kunlunsl.com",
         "bucket": "isthmus-test-site",
     }

@@ -27,7 +27,7 @@ OPTIONAL = {
         *("memoryMb", "cpu", "timeoutS", "concurrency", "initializerTimeoutS", "preStopTimeoutS", "auth"),
         *("logRetentionDays", "environment", "readPrefixes", "writePrefixes"),
     },
-    "Cdn": {"scope", "privateOriginRole"},
+    "Cdn": {"certificateId", "scope", "privateOriginRole"},
 }
 OUTPUTS = {
     "LambdaCustomRuntime": {"functionName", "functionArn", "functionUrl", "roleName", "logGroupName"},

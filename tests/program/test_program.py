@@ -55,7 +55,7 @@ def test_outputs_of_the_local_stack(program):
     assert outputs["distribution_id"] == DISTRIBUTION_ID
     assert outputs["fc_url"].endswith(".cn-hongkong.fcapp.run")
     assert outputs["fc_function_name"].startswith("isthmus-test-")
-    assert outputs["cdn_url"] == "https://site.isthmus.test/"
+    assert outputs["cdn_url"] == "http://site.isthmus.test/"
     assert outputs["cdn_cname"] == "site.isthmus.test.w.kunlunsl.com"
     assert len(outputs["code_sha256"]) == 64
 

@@ -64,6 +64,7 @@ def test_the_defaults_are_sound(read):
         fc_concurrency=20,
         cdn_domain="",
         cdn_scope="overseas",
+        cdn_certificate_id="",
         cdn_private_origin_role=False,
         aws_region="ap-northeast-1",
         alicloud_region="cn-hongkong",
