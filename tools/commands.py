@@ -196,7 +196,8 @@ def asset(call: Call) -> int:
 
 
 def test(call: Call) -> int:
-    layers = sorted(path.name for path in (call.places.root / "tests").iterdir() if _is_shown(path) and path.is_dir())
+    tests = call.places.root / "tests"
+    layers = sorted({path.relative_to(tests).parts[0] for path in tests.rglob("test_*.py")})
     layer = call["LAYER"]
     if layer and layer not in layers:
         raise Problem(f"LAYER is {layer!r}, but must be one of {', '.join(layers)}; leave it out for all of them.")
