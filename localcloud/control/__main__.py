@@ -22,12 +22,13 @@ def main() -> None:
 
             forget(Path(exported))
         case ["aws" | "alicloud" as name, *rest]:
-            _serve(name, watch_parent=bool(rest))
+            # Asked before the imports take their time: an engine that dies meanwhile must not be missed.
+            _serve(name, engine=os.getppid() if rest else None)
         case _:
             sys.exit(_USAGE)
 
 
-def _serve(name: str, *, watch_parent: bool) -> None:
+def _serve(name: str, *, engine: int | None) -> None:
     # From the first moment: an engine that ends during the imports below must see no traceback.
     signal.signal(signal.SIGINT, lambda *_: os._exit(0))
     if name == "aws":
@@ -36,7 +37,7 @@ def _serve(name: str, *, watch_parent: bool) -> None:
         from localcloud.control.alibaba import PACKAGE as package  # noqa: N811
     from localcloud.control.server import serve
 
-    serve(package, watch_parent=watch_parent)
+    serve(package, engine=engine)
 
 
 if __name__ == "__main__":

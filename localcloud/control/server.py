@@ -19,8 +19,8 @@ _FINISH_SECONDS = 8.0
 _WATCH_SECONDS = 1.0
 
 
-def serve(package: Package, *, watch_parent: bool) -> None:
-    """Serve until SIGINT, SIGTERM or, with `watch_parent`, until the engine that started this process is gone.
+def serve(package: Package, *, engine: int | None) -> None:
+    """Serve until SIGINT, SIGTERM or, where `engine` is its process id, until the engine is no longer our parent.
 
     The port is the only line on stdout. A running operation is finished; then the process ends silently.
     """
@@ -38,10 +38,9 @@ def serve(package: Package, *, watch_parent: bool) -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
-    parent = os.getppid()
     orphaned = False
     while not (ending.wait(_WATCH_SECONDS) or orphaned):
-        orphaned = watch_parent and os.getppid() != parent
+        orphaned = engine is not None and os.getppid() != engine
     server.stop(_FINISH_SECONDS).wait()
     if not orphaned:
         worker.submit(provider.confirm_created).result()

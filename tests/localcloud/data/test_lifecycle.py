@@ -79,7 +79,7 @@ def test_kill_9_leaves_no_child_not_even_a_daemon(cloud):
     get(port, FC_HOST)
     assert get(port, OPEN_URL_HOST, '{"do":"spawn"}') == {"daemon": True}
     assert get(port, FC_HOST, '{"do":"spawn"}') == {"daemon": True}
-    assert len(processes_of(cloud)) >= 6
+    assert wait_until(lambda: len(processes_of(cloud)) >= 6), processes_of(cloud)
 
     os.kill(json.loads((cloud / "data-plane.json").read_text())["pid"], signal.SIGKILL)
 

@@ -21,3 +21,4 @@ if sys.argv[1] == "start":
 if sys.argv[1] == "stop" and running.exists():
     os.kill(json.loads(running.read_text())["pid"], signal.SIGKILL)
     running.unlink()
+    print("The local data plane has stopped.")
