@@ -8,8 +8,13 @@ from traceback import print_exc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from typing import Any
+
+    Put = Callable[[Any], Awaitable[None]]
+
+_CANCEL_SECONDS = 5.0
+"""Time that a task gets to end after its reader has gone."""
 
 _here: asyncio.AbstractEventLoop | None = None
 _aside: asyncio.AbstractEventLoop | None = None
@@ -32,6 +37,62 @@ def run_aside(awaitable: Awaitable[Any]) -> Any:
             _aside = asyncio.new_event_loop()
             _thread.start_new_thread(_run_for_ever, (_aside,))
     return _unwrap(asyncio.run_coroutine_threadsafe(_outcome(awaitable), _aside).result())
+
+
+def items(source: AsyncIterator[Any], *, shared_loop: bool) -> Iterator[Any]:
+    """The items of an async iterator, one at a time; closing the iterator closes `source`."""
+
+    async def produce(put: Put) -> None:
+        try:
+            async for item in source:
+                await put(item)
+        finally:
+            close = getattr(source, "aclose", None)
+            if close is not None:
+                await close()
+
+    return produced(produce, shared_loop=shared_loop)
+
+
+def produced(produce: Callable[[Put], Awaitable[None]], *, shared_loop: bool) -> Iterator[Any]:
+    """What `produce` puts, as a plain iterator. `produce` runs as one task, at most one item ahead of its reader.
+
+    Raises what `produce` raises, after the items before it. Closing the iterator cancels the task and waits for it.
+    """
+    run = run_aside if shared_loop else run_here
+    queue: asyncio.Queue[tuple[bool, Any]] = asyncio.Queue(1)
+
+    async def work() -> None:
+        error: BaseException | None = None
+        try:
+            await produce(lambda item: queue.put((False, item)))
+        except asyncio.CancelledError:
+            raise
+        except BaseException as raised:  # noqa: BLE001 - the reader raises it
+            error = raised
+        await queue.put((True, error))
+
+    async def start() -> asyncio.Task[None]:
+        return asyncio.get_running_loop().create_task(work())
+
+    task = run(start())
+    try:
+        while True:
+            ended, item = run(queue.get())
+            if not ended:
+                yield item
+            elif item is None:
+                return
+            else:
+                raise item
+    finally:
+        if not task.done():
+            run(_cancelled(task))
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task}, timeout=_CANCEL_SECONDS)
 
 
 async def _outcome(awaitable: Awaitable[Any]) -> tuple[Any, BaseException | None]:

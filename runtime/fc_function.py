@@ -14,16 +14,17 @@ from runtime import logs, web
 from runtime.codec import JSON, decode, encode
 from runtime.context import Context, Function
 from runtime.errors import describe
-from runtime.handler import load, settled
+from runtime.handler import is_streamed, load, settled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Self
+    from collections.abc import Callable, Generator
+    from typing import Any, Self
 
     from runtime.errors import Failure
     from runtime.handler import Handler
     from runtime.http11 import Request
+    from runtime.streams import Pieces
 
 _LONGEST_TIMEOUT_S = 86_400
 """The longest timeout that FC allows: what is assumed when the request does not tell the function's own."""
@@ -86,7 +87,8 @@ class FcFunction:
         with _Marked("Invoke", context) as marked:
             try:
                 handler = self._handler or self._wait()
-                return web.Reply(200, *encode(settled(handler(decode(request.body), context), shared_loop=True)))
+                result = settled(handler(decode(request.body), context), shared_loop=True)
+                return self._streamed(result, marked) if is_streamed(result) else web.Reply(200, *encode(result))
             except BaseException as error:  # noqa: BLE001 - SystemExit too: the instance serves others as well
                 failure = self._log(error)
             marked.failed = True
@@ -97,7 +99,8 @@ class FcFunction:
             try:
                 handler = self._handler or self._wait()
                 event = web.event_of(request, context)
-                return web.reply_of(settled(handler(event, context), shared_loop=True))
+                result = settled(handler(event, context), shared_loop=True)
+                return self._streamed(result, marked) if is_streamed(result) else web.reply_of(result)
             except BaseException as error:  # noqa: BLE001
                 self._log(error)
             marked.failed = True
@@ -107,6 +110,37 @@ class FcFunction:
     def _pre_stop(self, _request: Request, context: Context) -> web.Reply:
         with _Marked("PreStop", context):
             return web.Reply(200, b"")
+
+    def _streamed(self, result: Any, marked: _Marked) -> web.Reply:
+        """A reply that has fetched its first piece: what fails before that is an ordinary failure."""
+        from runtime.streams import Pieces
+
+        pieces = Pieces(result["body"] if isinstance(result, dict) else result, shared_loop=True)
+        try:
+            body = self._until_end(pieces, marked)
+            reply = web.streamed_reply_of(result, body)
+            pieces.peek()
+        except BaseException:
+            pieces.close()
+            raise
+        marked.goes_on = True
+        next(body)
+        return reply
+
+    def _until_end(self, pieces: Pieces, marked: _Marked) -> Generator[bytes, None, None]:
+        """The pieces; the request's log ends with them. Raises what they raise: only a cut connection can tell it."""
+        try:
+            yield b""  # not a piece: from here on, closing the generator runs what follows
+            yield from pieces
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            marked.failed = True
+            self._log(error)
+            raise
+        finally:
+            pieces.close()
+            marked.end()
 
     def _wait(self) -> Handler:
         """The handler, once it is imported. Raises InitError when it could not be."""
@@ -125,12 +159,14 @@ class FcFunction:
 class _Marked:
     """Writes the lines by which FC's console finds the log of a request, around what happens inside."""
 
-    __slots__ = ("_name", "_request_id", "failed")
+    __slots__ = ("_name", "_request_id", "failed", "goes_on")
 
     def __init__(self, name: str, context: Context) -> None:
         self._name = name
         self._request_id = context.request_id
         self.failed = False
+        self.goes_on = False
+        """Set where the reply is still to come when the block is left; then `end` is called with its end."""
 
     def __enter__(self) -> Self:
         if self._request_id:
@@ -138,6 +174,10 @@ class _Marked:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if not self.goes_on:
+            self.end()
+
+    def end(self) -> None:
         if self._request_id:
             error = ", Error: Unhandled Exception" if self.failed else ""
             logs.line(f"FC {self._name} End RequestId: {self._request_id}{error}")

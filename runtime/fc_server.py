@@ -25,7 +25,7 @@ from runtime.web import Reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from runtime.http11 import Request
 
@@ -44,6 +44,7 @@ STOP_SECONDS = 10.0
 _BUFFER = 8_192
 _DRAINED = 65_536
 _ONCE_READABLE = select.EPOLLIN | select.EPOLLONESHOT
+_BODILESS = frozenset({204, 304})
 _REASONS = {
     200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 206: "Partial Content", 301: "Moved Permanently",
     302: "Found", 303: "See Other", 304: "Not Modified", 307: "Temporary Redirect", 308: "Permanent Redirect",
@@ -240,13 +241,41 @@ class Server:
             reply = self._answer(request)
             if self._forked:
                 os._exit(1)  # a child that a handler forked came back here: it must not speak for its parent
-            wire.send(
-                connection.sock, *_bytes(reply, head_only=request.method == "HEAD", keep_alive=request.keep_alive)
-            )
+            keep_alive = request.keep_alive
+            if reply.pieces is not None:
+                keep_alive = self._stream(connection.sock, request, reply, reply.pieces)
+            else:
+                head_only = request.method == "HEAD"
+                wire.send(connection.sock, *_bytes(reply, head_only=head_only, keep_alive=keep_alive))
         finally:
             self._busy.discard(connection)
         connection.parser.trim()
-        return request.keep_alive
+        return keep_alive
+
+    def _stream(
+        self, sock: _socket.socket, request: Request, reply: Reply, pieces: Generator[bytes, None, None]
+    ) -> bool:
+        """Send a reply piece by piece; whether the connection stays open. It is cut where the pieces fail.
+
+        A client of HTTP/1.0 knows no chunks: there the end of the connection ends the reply. Raises OSError.
+        """
+        from runtime.streams import LAST_CHUNK, chunk
+
+        chunked = request.minor == 1
+        keep_alive = request.keep_alive and chunked
+        try:
+            sock.sendall(_stream_head(reply, chunked=chunked, keep_alive=keep_alive))
+            if request.method == "HEAD" or reply.status in _BODILESS:
+                return keep_alive
+            for piece in pieces:
+                sock.sendall(chunk(piece) if chunked else piece)
+        except BaseException:  # noqa: BLE001 - the client has gone, or the pieces failed, which is logged at their source
+            return False
+        finally:
+            pieces.close()
+        if chunked:
+            sock.sendall(LAST_CHUNK)
+        return keep_alive
 
     def _refuse(self, connection: Connection, refusal: BadMessageError) -> bool:
         """Say why, then read until the client has seen it: closing at once would reset the answer away."""
@@ -300,10 +329,17 @@ def _listen(port: int) -> _socket.socket:
 
 def _bytes(reply: Reply, *, head_only: bool, keep_alive: bool) -> tuple[bytes, bytes]:
     status = reply.status
-    length = "" if status in {204, 304} else f"Content-Length: {len(reply.body)}\r\n"
+    length = "" if status in _BODILESS else f"Content-Length: {len(reply.body)}\r\n"
     connection = "keep-alive" if keep_alive else "close"
     head = f"HTTP/1.1 {status} {_REASONS.get(status, '')}\r\n{reply.head}{length}Connection: {connection}\r\n\r\n"
     return head.encode("latin-1"), b"" if head_only or not length else reply.body
+
+
+def _stream_head(reply: Reply, *, chunked: bool, keep_alive: bool) -> bytes:
+    coding = "Transfer-Encoding: chunked\r\n" if chunked and reply.status not in _BODILESS else ""
+    connection = "keep-alive" if keep_alive else "close"
+    head = f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, '')}\r\n{reply.head}{coding}"
+    return f"{head}Connection: {connection}\r\n\r\n".encode("latin-1")
 
 
 def _quietly(act: Callable[..., object], *arguments: object) -> None:

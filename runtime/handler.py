@@ -61,3 +61,17 @@ def settled(result: Any, *, shared_loop: bool) -> Any:
     from runtime import aio
 
     return aio.run_aside(result) if shared_loop else aio.run_here(result)
+
+
+def is_streamed(result: Any) -> bool:
+    """Whether a result comes piece by piece: an iterator or async iterator, alone or as the body of an HTTP reply."""
+    kind = type(result)
+    if kind is dict:
+        body = result.get("body")
+        return body is not None and type(body) is not str and "statusCode" in result and _iterates(body)
+    return kind not in _PLAIN and _iterates(result)
+
+
+def _iterates(value: Any) -> bool:
+    kind = type(value)
+    return hasattr(kind, "__next__") or hasattr(kind, "__anext__")

@@ -43,14 +43,17 @@ class BadMessageError(Exception):
 class Message:
     """Header names are lower-case, repeated fields joined with a comma. `body` is valid until `Parser.space()`."""
 
-    __slots__ = ("body", "headers", "keep_alive", "length")
+    __slots__ = ("body", "headers", "keep_alive", "length", "minor")
     headers: dict[str, str]
     length: int
     """Bytes of the body, or CHUNKED, or UNTIL_CLOSE."""
     keep_alive: bool
+    minor: int
+    """0 for HTTP/1.0, 1 for HTTP/1.1."""
     body: memoryview
 
     def _frame(self, minor: int) -> None:
+        self.minor = minor
         get = self.headers.get
         connection = get("connection")
         if connection is None:

@@ -7,13 +7,17 @@ cloud may freeze the process for hours.
 from __future__ import annotations
 
 import _socket
+from binascii import b2a_base64
 
 from runtime import logs, wire
 from runtime.codec import JSON
+from runtime.errors import describe
 from runtime.http11 import BadMessageError, ResponseParser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from runtime.errors import Failure
     from runtime.http11 import Response
 
@@ -23,6 +27,13 @@ _MAX_EVENT = 64 * 1024 * 1024
 """Bytes of an event above which the peer cannot be the Runtime API; far over any limit of the cloud."""
 _BUFFER = 65_536
 _USER_AGENT = "isthmus/1"
+_REQUEST_ID = "lambda-runtime-aws-request-id"
+_ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
+_ERROR_BODY = "Lambda-Runtime-Function-Error-Body"
+_STREAMING = (
+    "Lambda-Runtime-Function-Response-Mode: streaming\r\n"
+    f"Transfer-Encoding: chunked\r\nTrailer: {_ERROR_TYPE}, {_ERROR_BODY}\r\n"
+)
 
 
 class ApiLostError(Exception):
@@ -50,7 +61,7 @@ class RuntimeApi:
         response = self._exchange(self._next, b"")
         if response.status != 200:
             raise ApiLostError(f"GET next was answered with {response.status} {bytes(response.body[:200])!r}")
-        request_id = response.headers.get("lambda-runtime-aws-request-id", "")
+        request_id = response.headers.get(_REQUEST_ID, "")
         if not request_id.isascii() or not request_id or " " in request_id:
             raise ApiLostError(f"GET next was answered with the request id {request_id!r}")
         return response
@@ -66,9 +77,28 @@ class RuntimeApi:
         """
         self._post(invocation, f"{self._response}{media_type}\r\n", body)
 
+    def stream(self, invocation: dict[str, str], pieces: Iterator[bytes], media_type: str) -> None:
+        """Post a result piece by piece; where they fail, the failure is logged and goes with the trailers.
+
+        Stops early when the API answers before the end: then nobody reads on. Raises ApiLostError.
+        """
+        head = f"{self._invocation}{invocation[_REQUEST_ID]}{self._response}{media_type}\r\n{_STREAMING}"
+        try:
+            sock = self._socket or self._connect()
+            sock.sendall(f"{head}{_nonce(invocation)}\r\n".encode("latin-1"))
+            _send_pieces(sock, pieces)
+            response = self._receive(sock)
+        except (OSError, BadMessageError) as error:
+            # Lost for this result only: if the API has gone for good, the next call finds out.
+            logs.line(f"[WARNING] a streamed result was cut off: {error}")
+        else:
+            self._settle(response)
+        # Closed as documented (Lambda Developer Guide, "Building a custom runtime": response streaming).
+        self._close()
+
     def fail(self, invocation: dict[str, str], failure: Failure) -> None:
         """Post the failure of an invocation. Raises ApiLostError."""
-        body = failure.body(invocation["lambda-runtime-aws-request-id"])
+        body = failure.body(invocation[_REQUEST_ID])
         self._post(invocation, self._error + _error_headers(failure), body)
 
     def fail_init(self, failure: Failure) -> None:
@@ -83,10 +113,9 @@ class RuntimeApi:
         self._close()
 
     def _post(self, invocation: dict[str, str], tail: str, body: bytes) -> None:
-        nonce = invocation.get("lambda-runtime-invocation-id")
-        echo = "" if nonce is None else f"Lambda-Runtime-Invocation-Id: {nonce}\r\n"
-        request_id = invocation["lambda-runtime-aws-request-id"]
-        head = f"{self._invocation}{request_id}{tail}{echo}Content-Length: {len(body)}\r\n\r\n"
+        head = (
+            f"{self._invocation}{invocation[_REQUEST_ID]}{tail}{_nonce(invocation)}Content-Length: {len(body)}\r\n\r\n"
+        )
         self._settle(self._exchange(head.encode("latin-1"), body))
 
     def _settle(self, response: Response) -> None:
@@ -146,6 +175,49 @@ def _send(sock: _socket.socket, head: bytes, body: bytes) -> None:
         return
 
 
+def _send_pieces(sock: _socket.socket, pieces: Iterator[bytes]) -> None:
+    """Send a chunked body, unless an answer ends it early. Raises OSError."""
+    from runtime import streams
+
+    last = b""
+    while not last:
+        try:
+            data = streams.chunk(next(pieces))
+        except StopIteration:
+            logs.flush()
+            data = last = streams.LAST_CHUNK
+        except BaseException as error:  # noqa: BLE001
+            failure = describe(error)
+            logs.failure("aws", failure)
+            data = last = b"0\r\n" + _trailers(failure)
+        try:
+            if _is_readable(sock):
+                return
+            sock.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            # The API may refuse a body before it has read it all; then its answer is waiting.
+            return
+
+
+def _is_readable(sock: _socket.socket) -> bool:
+    try:
+        sock.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _trailers(failure: Failure) -> bytes:
+    body = b2a_base64(failure.body(), newline=False)
+    return f"{_ERROR_TYPE}: {failure.header_type}\r\n{_ERROR_BODY}: ".encode("ascii") + body + b"\r\n\r\n"
+
+
+def _nonce(invocation: dict[str, str]) -> str:
+    """What shows the API that a result belongs to its event; sent back only where it came."""
+    nonce = invocation.get("lambda-runtime-invocation-id")
+    return "" if nonce is None else f"Lambda-Runtime-Invocation-Id: {nonce}\r\n"
+
+
 def _error_headers(failure: Failure) -> str:
     cause = f"Lambda-Runtime-Function-XRay-Error-Cause: {failure.cause}\r\n" if failure.cause else ""
-    return f"Lambda-Runtime-Function-Error-Type: {failure.header_type}\r\n{cause}"
+    return f"{_ERROR_TYPE}: {failure.header_type}\r\n{cause}"

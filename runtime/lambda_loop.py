@@ -10,7 +10,7 @@ from runtime import lifecycle, logs
 from runtime.codec import JSON, decode, encode, loads
 from runtime.context import Context, Function, Identity
 from runtime.errors import describe
-from runtime.handler import load, settled
+from runtime.handler import is_streamed, load, settled
 from runtime.lambda_api import MAX_RESULT, ApiLostError, RuntimeApi
 
 TYPE_CHECKING = False
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from runtime.handler import Handler
     from runtime.http11 import Response
+    from runtime.lambda_stream import StreamedResult
 
 _TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
 
@@ -67,9 +68,15 @@ def _invoke(api: RuntimeApi, handler: Handler, function: Function) -> None:
     context = _context(function, invocation.headers)
     contexts.sole = context
     contexts.current.set(context)
+    stream: StreamedResult | None = None
+    body, media_type = b"", JSON
     try:
         # Nobody but the handler holds the event, so that a large one is gone while the result is encoded.
-        body, media_type = encode(settled(handler(_event(api, invocation), context), shared_loop=False))
+        result = settled(handler(_event(api, invocation), context), shared_loop=False)
+        if is_streamed(result):
+            stream = _begun(result)
+        else:
+            body, media_type = encode(result)
         if len(body) > MAX_RESULT:
             _refuse(len(body))
     except BaseException as error:  # noqa: BLE001
@@ -77,10 +84,19 @@ def _invoke(api: RuntimeApi, handler: Handler, function: Function) -> None:
         failure = describe(error)
     else:
         logs.flush()
-        api.respond(invocation.headers, body, media_type)
+        if stream is None:
+            api.respond(invocation.headers, body, media_type)
+        else:
+            stream.post(api, invocation.headers)
         return
     logs.failure("aws", failure)
     api.fail(invocation.headers, failure)
+
+
+def _begun(result: Any) -> StreamedResult:
+    from runtime.lambda_stream import StreamedResult
+
+    return StreamedResult(result)
 
 
 def _refuse(size: int) -> NoReturn:

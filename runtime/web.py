@@ -15,7 +15,7 @@ from runtime.http11 import is_field_value, is_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
     from typing import Any
 
     from runtime import http11
@@ -105,12 +105,14 @@ def response(status: int, body: Any = None, headers: Mapping[str, str] | None = 
 class Reply:
     """An HTTP response before it becomes bytes. `head`: finished header lines, each with its CRLF."""
 
-    __slots__ = ("body", "head", "status")
+    __slots__ = ("body", "head", "pieces", "status")
 
     def __init__(self, status: int, body: bytes, media_type: str = "", head: str = "") -> None:
         self.status = status
         self.head = f"Content-Type: {media_type}\r\n{head}" if media_type else head
         self.body = body
+        self.pieces: Generator[bytes, None, None] | None = None
+        """The body of a reply that comes piece by piece; `close()` it when nobody reads on."""
 
 
 def event_of(request: http11.Request, context: Context) -> dict[str, Any]:
@@ -165,31 +167,51 @@ def reply_of(result: Any) -> Reply:
     """
     if not isinstance(result, dict) or "statusCode" not in result:
         return Reply(200, *encode(result))
-    status = result["statusCode"]
+    status, media_type, head = _status_and_head(result)
+    return Reply(status, _reply_body(result), media_type, head)
+
+
+def streamed_reply_of(result: Any, pieces: Generator[bytes, None, None]) -> Reply:
+    """The response whose body is `pieces`. `result`: a dict with `statusCode`, or what is a 200 of bytes."""
+    status, media_type, head = _status_and_head(result) if isinstance(result, dict) else (200, OCTETS, "")
+    reply = Reply(status, b"", media_type, head)
+    reply.pieces = pieces
+    return reply
+
+
+def status_and_fields(result: dict[str, Any]) -> tuple[int, dict[str, str], list[str]]:
+    """Status, header fields and cookies of a dict with `statusCode`. Raises ReplyError."""
+    status, headers, cookies = result["statusCode"], result.get("headers") or {}, result.get("cookies") or []
     if isinstance(status, str) and status.isdecimal():
         status = int(status)
     if not isinstance(status, int) or not 200 <= status <= 599:
         raise ReplyError(f"statusCode is {result['statusCode']!r}, but must be a whole number from 200 to 599")
-    head, media_type = _head_lines(result)
-    return Reply(status, _reply_body(result), media_type, head)
-
-
-def _head_lines(result: dict[str, Any]) -> tuple[str, str]:
-    headers, cookies = result.get("headers") or {}, result.get("cookies") or []
     if not isinstance(headers, dict) or not isinstance(cookies, (list, tuple)):
         raise ReplyError("headers must be an object of strings, and cookies a list of strings")
+    fields = {name: _field_text(name, value) for name, value in headers.items()}
+    return status, fields, [_field_text("Set-Cookie", cookie) for cookie in cookies]
+
+
+def _field_text(name: Any, value: Any) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if not (isinstance(name, str) and is_token(name) and is_field_value(text)):
+        raise ReplyError(f"the header {name!r} with the value {text!r} cannot be sent")
+    return text
+
+
+def _status_and_head(result: dict[str, Any]) -> tuple[int, str, str]:
+    """Status, media type, and the other header lines."""
+    status, fields, cookies = status_and_fields(result)
     lines: list[str] = []
     media_type = JSON
-    for name, value in [*headers.items(), *(("Set-Cookie", cookie) for cookie in cookies)]:
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        if not (isinstance(name, str) and is_token(name) and is_field_value(text)):
-            raise ReplyError(f"the header {name!r} with the value {text!r} cannot be sent")
+    for name, text in fields.items():
         key = name.lower()
         if key == "content-type":
             media_type = text
         elif key not in _NOT_FOR_HANDLERS and key[:5] != "x-fc-":
             lines.append(f"{name}: {text}\r\n")
-    return "".join(lines), media_type
+    lines += [f"Set-Cookie: {cookie}\r\n" for cookie in cookies]
+    return status, media_type, "".join(lines)
 
 
 def _reply_body(result: dict[str, Any]) -> bytes:
