@@ -97,6 +97,16 @@ def dumps(value: Any) -> bytes:
         return "".join(_escape_char(char) if char > "\x7f" else char for char in text).encode()
 
 
+def dumps_loosely(value: Any) -> bytes:
+    """JSON of `value` for a log: what has no JSON form becomes its `str()`. Never raises MarshalError."""
+    try:
+        return dumps(value)
+    except MarshalError:
+        import json
+
+        return json.dumps(value, default=str, skipkeys=True).encode()
+
+
 class _Raw(str):
     """Text that goes into the JSON as it stands."""
 

@@ -143,7 +143,7 @@ class Server:
         try:
             _thread.start_new_thread(self._work, ())
         except RuntimeError as error:
-            logs.line(f"[ERROR] {error}")
+            logs.error(str(error))
             return False
         return True
 
@@ -160,7 +160,7 @@ class Server:
             else:
                 self._close(connection)
         except BaseException as error:  # noqa: BLE001 - nothing that one connection does may cost a thread
-            logs.line(f"[ERROR] {type(error).__name__}: {error}")
+            logs.error(f"{type(error).__name__}: {error}")
             if connection is not None:
                 self._close(connection)
 
@@ -177,7 +177,7 @@ class Server:
             if self._listener.fileno() < 0:
                 return
             # Such as too many open files: clients wait in the backlog until one is free.
-            logs.line(f"[ERROR] accept: {error}")
+            logs.error(f"accept: {error}")
             sleep(0.05)
         _quietly(self._epoll.modify, self._listener.fileno(), _ONCE_READABLE)
 
@@ -300,7 +300,7 @@ def run() -> int:
     try:
         listener = _listen(int(port))
     except (OSError, ValueError, OverflowError) as error:
-        logs.line(f"[ERROR] cannot listen on 0.0.0.0:{port}: {error}; free the port or set FC_CUSTOM_LISTEN_PORT")
+        logs.error(f"cannot listen on 0.0.0.0:{port}: {error}; free the port or set FC_CUSTOM_LISTEN_PORT")
         logs.flush()
         return 1
     stopped = lifecycle.StopSignal()

@@ -90,7 +90,7 @@ class RuntimeApi:
             response = self._receive(sock)
         except (OSError, BadMessageError) as error:
             # Lost for this result only: if the API has gone for good, the next call finds out.
-            logs.line(f"[WARNING] a streamed result was cut off: {error}")
+            logs.warning(f"a streamed result was cut off: {error}")
         else:
             self._settle(response)
         # Closed as documented (Lambda Developer Guide, "Building a custom runtime": response streaming).
@@ -124,7 +124,7 @@ class RuntimeApi:
         answer = f"the Runtime API answered {response.status}: {bytes(response.body[:500])!r}"
         if response.status >= 500:
             raise ApiLostError(answer)
-        logs.line(f"[WARNING] {answer}")
+        logs.warning(answer)
 
     def _exchange(self, head: bytes, body: bytes) -> Response:
         try:

@@ -41,7 +41,7 @@ def run() -> int:
         if handler is not None:
             _serve(api, handler)
     except ApiLostError as error:
-        logs.line(f"[ERROR] {error}")
+        logs.error(str(error))
     logs.flush()
     return 1
 

@@ -5,6 +5,7 @@ Importing `logging` costs as much as the whole start of the runtime, so it is se
 
 from __future__ import annotations
 
+import os
 import sys
 from time import gmtime, strftime, time
 
@@ -14,11 +15,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
-    from typing import Any, Literal, TextIO
+    from typing import Any, Literal
 
     from runtime.errors import Failure
 
     Cloud = Literal["aws", "alibaba"]
+
+as_json = False
+"""Whether records are JSON objects: the environment variable AWS_LAMBDA_LOG_FORMAT is `JSON`."""
+level = ""
+"""What AWS_LAMBDA_LOG_LEVEL asks for: TRACE, DEBUG, INFO, WARN, ERROR, FATAL; empty for Python's own default."""
+_frames: int | None = None
+"""The descriptor on which Lambda takes records with their bounds, where it gives one."""
+_cloud: Cloud = "aws"
+_INFO, _WARNING, _ERROR = 20, 30, 40
 
 
 def line(text: str) -> None:
@@ -27,6 +37,26 @@ def line(text: str) -> None:
         sys.stdout.write(f"{text}\n")
     except (OSError, ValueError, AttributeError):
         return
+
+
+def warning(text: str) -> None:
+    """A record of the runtime's own."""
+    _own("WARNING", _WARNING, text)
+
+
+def error(text: str) -> None:
+    """A record of the runtime's own."""
+    _own("ERROR", _ERROR, text)
+
+
+def record(text: str, severity: int) -> None:
+    """Write one record, of a severity as `logging` has it, with its bounds. Raises OSError, ValueError."""
+    if _frames is not None:
+        _frame(text, severity)
+    elif as_json or _cloud == "alibaba":
+        sys.stdout.write(f"{text}\n")
+    else:
+        sys.stdout.write(text.replace("\n", "\r") + "\n")
 
 
 def flush() -> None:
@@ -43,16 +73,25 @@ def failure(cloud: Cloud, failed: Failure) -> None:
     CloudWatch Logs ends a record at a line feed, so carriage returns part the lines, as in the managed runtimes;
     Simple Log Service begins a record at a date (Function Compute, "Configure logging").
     """
-    if cloud == "aws":
+    if as_json:
+        text = _json_failure(failed)
+    elif cloud == "aws":
         headline = f"[ERROR] {failed.type}: {failed.message}" if failed.message else f"[ERROR] {failed.type}"
-        trace = failed.log if failed.stack_trace else ""
-        line("\r".join([*headline.split("\n"), *trace.splitlines()]))
+        text = "\n".join([*headline.split("\n"), *(failed.log if failed.stack_trace else "").splitlines()])
     else:
-        line(f"{_now()} {current_request_id()} [ERROR] {failed.log or failed.type}")
+        text = f"{timestamp(time())} {current_request_id()} [ERROR] {failed.log or failed.type}"
+    _safely(text, _ERROR)
 
 
 def prepare(cloud: Cloud) -> None:
     """Make stdout and stderr visible line by line and safe for any text; wait for `logging` to be imported."""
+    global as_json, level, _frames, _cloud  # noqa: PLW0603
+    _cloud = cloud
+    as_json = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
+    level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "").upper()
+    # Taken out of the environment: a child process that wrote there would break the frames.
+    descriptor = os.environ.pop("_LAMBDA_TELEMETRY_LOG_FD", "")
+    _frames = int(descriptor) if descriptor.isdecimal() else None
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
     if "logging" in sys.modules:
@@ -61,9 +100,52 @@ def prepare(cloud: Cloud) -> None:
         sys.meta_path.insert(0, _OnLoggingImport(cloud))  # pyright: ignore[reportArgumentType]
 
 
-def _now() -> str:
-    now = time()
-    return f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(now))}.{int(now * 1000) % 1000:03d}Z"
+def timestamp(seconds: float) -> str:
+    """ISO 8601 in UTC, to the millisecond. `seconds` since the epoch."""
+    return f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(seconds))}.{int(seconds * 1000) % 1000:03d}Z"
+
+
+def _own(name: str, severity: int, text: str) -> None:
+    if as_json:
+        from runtime.codec import dumps
+
+        fields = {"timestamp": timestamp(time()), "level": name, "message": text, "requestId": current_request_id()}
+        _safely(dumps(fields).decode(), severity)
+    else:
+        _safely(f"[{name}] {text}", severity)
+
+
+def _json_failure(failed: Failure) -> str:
+    from runtime.codec import dumps
+
+    fields = {
+        "timestamp": timestamp(time()),
+        "level": "ERROR",
+        "errorType": failed.type,
+        "errorMessage": failed.message,
+        "requestId": current_request_id(),
+        "stackTrace": failed.stack_trace,
+    }
+    return dumps(fields).decode()
+
+
+def _safely(text: str, severity: int) -> None:
+    try:
+        record(text, severity)
+    except (OSError, ValueError, AttributeError):
+        return
+
+
+def _frame(text: str, severity: int) -> None:
+    """Kind, length in bytes, microseconds since the epoch, all big-endian, and the text (Lambda's telemetry frames)."""
+    data = text.encode("utf-8", "backslashreplace")
+    # The kinds of the levels NOTSET, DEBUG … CRITICAL end in 3, b, f, 13, 17, 1b; those of JSON are one less.
+    rank = min(50, max(0, severity)) // 10
+    kind = 0xA55A0003 + (rank + 1 if rank else 0) * 4 - (1 if as_json else 0)
+    head = kind.to_bytes(4, "big") + len(data).to_bytes(4, "big") + int(time() * 1_000_000).to_bytes(8, "big")
+    view = memoryview(head + data)
+    while view and _frames is not None:
+        view = view[os.write(_frames, view) :]
 
 
 class _OnLoggingImport:
@@ -93,27 +175,6 @@ class _OnLoggingImport:
 
 
 def _set_up(logging: Any, cloud: Cloud) -> None:
-    """One handler on the root logger, in the text format of the cloud's managed runtimes, times in UTC."""
-    layout = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s"
-    if cloud == "alibaba":
-        layout = "%(asctime)s.%(msecs)03dZ %(aws_request_id)s [%(levelname)s] %(message)s"
+    from runtime.log_format import set_up
 
-    class Formatter(logging.Formatter):
-        converter = staticmethod(gmtime)
-
-        def format(self, record: Any) -> str:
-            record.aws_request_id = current_request_id()
-            text = super().format(record)
-            return text.replace("\n", "\r") if cloud == "aws" else text
-
-    class Stdout(logging.StreamHandler):
-        @property
-        def stream(self) -> TextIO:
-            return sys.stdout
-
-        @stream.setter
-        def stream(self, value: TextIO) -> None: ...
-
-    handler = Stdout()
-    handler.setFormatter(Formatter(layout, "%Y-%m-%dT%H:%M:%S"))
-    logging.getLogger().addHandler(handler)
+    set_up(logging, cloud)

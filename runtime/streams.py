@@ -56,7 +56,7 @@ class Pieces:
         try:
             close()
         except BaseException as error:  # noqa: BLE001
-            logs.line(f"[ERROR] a stream that was closed raised {type(error).__name__}: {error}")
+            logs.error(f"a stream that was closed raised {type(error).__name__}: {error}")
 
 
 def chunk(piece: bytes) -> bytes:
