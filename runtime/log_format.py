@@ -27,7 +27,6 @@ _LAYOUTS = {
 
 def set_up(logging: Any, cloud: Cloud) -> None:
     """Give the root logger one handler, and the level that the environment asks for."""
-
     # What every record has; anything else on it was given as `extra`.
     own = frozenset({*vars(logging.makeLogRecord({})), "aws_request_id", "asctime", "message"})
 
