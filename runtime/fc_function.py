@@ -10,7 +10,7 @@ import os
 from time import time
 
 from runtime import context as contexts
-from runtime import logs, web
+from runtime import hooks, logs, web
 from runtime.codec import JSON, decode, encode
 from runtime.context import Context, Function
 from runtime.errors import describe
@@ -108,8 +108,13 @@ class FcFunction:
             return web.Reply(502, b"Internal Server Error", JSON, _FAILED)
 
     def _pre_stop(self, _request: Request, context: Context) -> web.Reply:
-        with _Marked("PreStop", context):
-            return web.Reply(200, b"")
+        with _Marked("PreStop", context) as marked:
+            with self._loading:
+                pass  # an instance may be stopped before its handler is imported
+            if hooks.run_shutdown("alibaba"):
+                return web.Reply(200, b"")
+            marked.failed = True
+            return web.Reply(500, b"", head=_FAILED)
 
     def _streamed(self, result: Any, marked: _Marked) -> web.Reply:
         """A reply that has fetched its first piece: what fails before that is an ordinary failure."""

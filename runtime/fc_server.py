@@ -18,7 +18,7 @@ import select
 import sys
 from time import monotonic, sleep
 
-from runtime import lifecycle, logs, wire
+from runtime import hooks, lifecycle, logs, wire
 from runtime.fc_function import FcFunction
 from runtime.http11 import BadMessageError, RequestParser
 from runtime.web import Reply
@@ -312,7 +312,7 @@ def run() -> int:
     while not stopped.wait(1.0):
         server.end_stalled()
     server.stop(STOP_SECONDS)
-    logs.flush()
+    hooks.run_shutdown("alibaba")
     return 0
 
 

@@ -52,15 +52,14 @@ class RuntimeApi:
         self._abandoned = False
         self._common = f" HTTP/1.1\r\nHost: {address}\r\nUser-Agent: {_USER_AGENT}\r\n"
         self._invocation = "POST /2018-06-01/runtime/invocation/"
-        self._next = f"GET /2018-06-01/runtime/invocation/next{self._common}\r\n".encode("latin-1")
+        self._next = self._get("/2018-06-01/runtime/invocation/next")
         self._response = f"/response{self._common}Content-Type: "
         self._error = f"/error{self._common}Content-Type: {JSON}\r\n"
 
     def next(self) -> Response:
         """Wait for the next invocation. Its body is valid until the next call of any method. Raises ApiLostError."""
         response = self._exchange(self._next, b"")
-        if response.status != 200:
-            raise ApiLostError(f"GET next was answered with {response.status} {bytes(response.body[:200])!r}")
+        self._require(response, "GET next")
         request_id = response.headers.get(_REQUEST_ID, "")
         if not request_id.isascii() or not request_id or " " in request_id:
             raise ApiLostError(f"GET next was answered with the request id {request_id!r}")
@@ -101,16 +100,53 @@ class RuntimeApi:
         body = failure.body(invocation[_REQUEST_ID])
         self._post(invocation, self._error + _error_headers(failure), body)
 
-    def fail_init(self, failure: Failure) -> None:
+    def fail_init(self, failure: Failure, error_type: str = "") -> None:
         """Post the failure of the initialisation; the process should then exit. Raises ApiLostError."""
-        body = failure.body()
-        head = f"POST /2018-06-01/runtime/init/error{self._common}Content-Type: {JSON}\r\n{_error_headers(failure)}"
-        self._settle(self._exchange(f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1"), body))
+        self._report("init", failure, error_type)
+
+    def await_restore(self) -> None:
+        """Say that the snapshot may be taken, and wait for the environment to be restored. Raises ApiLostError."""
+        self._require(self._exchange(self._get("/2018-06-01/runtime/restore/next"), b""), "GET restore/next")
+        self._close()  # what is on the other side now need not know this connection
+
+    def fail_restore(self, failure: Failure) -> None:
+        """Post the failure of a hook after a restore; the process should then exit. Raises ApiLostError."""
+        self._report("restore", failure, "Runtime.AfterRestoreError")
+
+    def register_extension(self, name: str) -> str:
+        """Register an internal extension without events; its identifier, empty when refused. Raises ApiLostError."""
+        body = b'{"events":[]}'
+        head = (
+            f"POST /2020-01-01/extension/register{self._common}Lambda-Extension-Name: {name}\r\n"
+            f"Content-Type: {JSON}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        response = self._exchange(head.encode("latin-1"), body)
+        if response.status != 200:
+            logs.warning(f"no shutdown hook will run: {_told(response)}")
+        return response.headers.get("lambda-extension-identifier", "") if response.status == 200 else ""
+
+    def next_extension_event(self, identifier: str) -> None:
+        """Wait for an event of the extension. Raises ApiLostError."""
+        fields = f"Lambda-Extension-Identifier: {identifier}\r\n"
+        self._exchange(self._get("/2020-01-01/extension/event/next", fields), b"")
 
     def abandon(self) -> None:
         """Make this connection useless: a forked child must not answer for its parent."""
         self._abandoned = True
         self._close()
+
+    def _get(self, path: str, fields: str = "") -> bytes:
+        return f"GET {path}{self._common}{fields}\r\n".encode("latin-1")
+
+    def _report(self, phase: str, failure: Failure, error_type: str) -> None:
+        body = failure.body()
+        fields = _error_headers(failure, error_type)
+        head = f"POST /2018-06-01/runtime/{phase}/error{self._common}Content-Type: {JSON}\r\n{fields}"
+        self._settle(self._exchange(f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1"), body))
+
+    def _require(self, response: Response, call: str) -> None:
+        if response.status != 200:
+            raise ApiLostError(f"{call}: {_told(response)}")
 
     def _post(self, invocation: dict[str, str], tail: str, body: bytes) -> None:
         head = (
@@ -121,7 +157,7 @@ class RuntimeApi:
     def _settle(self, response: Response) -> None:
         if response.status == 202:
             return
-        answer = f"the Runtime API answered {response.status}: {bytes(response.body[:500])!r}"
+        answer = _told(response)
         if response.status >= 500:
             raise ApiLostError(answer)
         logs.warning(answer)
@@ -218,6 +254,10 @@ def _nonce(invocation: dict[str, str]) -> str:
     return "" if nonce is None else f"Lambda-Runtime-Invocation-Id: {nonce}\r\n"
 
 
-def _error_headers(failure: Failure) -> str:
+def _told(response: Response) -> str:
+    return f"the Runtime API answered {response.status}: {bytes(response.body[:500])!r}"
+
+
+def _error_headers(failure: Failure, error_type: str = "") -> str:
     cause = f"Lambda-Runtime-Function-XRay-Error-Cause: {failure.cause}\r\n" if failure.cause else ""
-    return f"{_ERROR_TYPE}: {failure.header_type}\r\n{cause}"
+    return f"{_ERROR_TYPE}: {error_type or failure.header_type}\r\n{cause}"

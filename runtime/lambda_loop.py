@@ -6,7 +6,7 @@ import gc
 import os
 
 from runtime import context as contexts
-from runtime import lifecycle, logs
+from runtime import hooks, lifecycle, logs
 from runtime.codec import JSON, decode, encode, loads
 from runtime.context import Context, Function, Identity
 from runtime.errors import describe
@@ -34,16 +34,31 @@ def run() -> int:
     """Serve invocations until the Runtime API is lost; the exit status, never 0."""
     logs.prepare("aws")
     lifecycle.default_interrupt()
-    api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    address = os.environ["AWS_LAMBDA_RUNTIME_API"]
+    api = RuntimeApi(address)
     os.register_at_fork(after_in_child=api.abandon)
+    status = 1
     try:
         handler = _load(api)
         if handler is not None:
-            _serve(api, handler)
+            status = _before_first(api, address) or _serve(api, handler)
     except ApiLostError as error:
         logs.error(str(error))
     logs.flush()
-    return 1
+    return status
+
+
+def _before_first(api: RuntimeApi, address: str) -> int:
+    """What is due between the initialisation and the first invocation; 0, or the status with which to exit."""
+    if hooks.are_registered():
+        from runtime import lambda_shutdown
+
+        lambda_shutdown.prepare(address)
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        from runtime import snapstart
+
+        return snapstart.pass_snapshot(api)
+    return 0
 
 
 def _load(api: RuntimeApi) -> Handler | None:
@@ -56,7 +71,7 @@ def _load(api: RuntimeApi) -> Handler | None:
     return None
 
 
-def _serve(api: RuntimeApi, handler: Handler) -> None:
+def _serve(api: RuntimeApi, handler: Handler) -> NoReturn:
     function = Function("aws", os.environ)
     gc.freeze()
     while True:

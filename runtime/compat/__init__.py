@@ -1,0 +1,1 @@
+"""Modules under the public names that handlers of managed runtimes import; last on the search path."""

@@ -1,0 +1,73 @@
+"""Shutdown hooks on AWS Lambda, which sends SIGTERM only to environments with an extension.
+
+An internal extension that asks for no event is enough (Lambda Developer Guide, "Using the Lambda Extensions API").
+Imported only where a handler registered a hook: the extension prolongs each shutdown.
+"""
+
+from __future__ import annotations
+
+import _signal  # pyright: ignore[reportMissingImports] - `signal` itself imports enum and re
+import _thread
+import os
+
+from runtime import hooks, logs
+from runtime.lambda_api import ApiLostError, RuntimeApi
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+_NAME = "isthmus-shutdown"
+
+
+def prepare(address: str) -> None:
+    """Register the extension, before the first call for an invocation, and wait for SIGTERM. Raises ApiLostError."""
+    run_on_sigterm()
+    api = RuntimeApi(address)
+    os.register_at_fork(after_in_child=api.abandon)
+    identifier = api.register_extension(_NAME)
+    if identifier:
+        _thread.start_new_thread(_park, (api, identifier))
+
+
+def run_on_sigterm() -> None:
+    """Run the hooks when SIGTERM comes, and end the process.
+
+    The signal wakes a thread of its own: the main thread may be deep in a handler that its timeout has cut off.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    _signal.signal(_signal.SIGTERM, lambda _number, _frame: None)
+    _signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    os.register_at_fork(before=_hold_signal, after_in_parent=_take_signal, after_in_child=_forget_signal)
+    _thread.start_new_thread(_stop_when_told, (reader,))
+
+
+def _park(api: RuntimeApi, identifier: str) -> None:
+    # The environment is not ready before each extension asks for its next event; this one never gets any.
+    try:
+        api.next_extension_event(identifier)
+    except ApiLostError as error:
+        logs.error(str(error))
+
+
+def _stop_when_told(reader: int) -> NoReturn:
+    while _signal.SIGTERM not in os.read(reader, 64):
+        pass
+    hooks.run_shutdown("aws")
+    os._exit(0)
+
+
+def _hold_signal() -> None:
+    # A child that is ended by SIGTERM must not end its parent, too: until it has forgotten the pipe, none may come.
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGTERM,))
+
+
+def _take_signal() -> None:
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGTERM,))
+
+
+def _forget_signal() -> None:
+    _signal.set_wakeup_fd(-1)
+    _signal.signal(_signal.SIGTERM, _signal.SIG_DFL)
+    _take_signal()
