@@ -8,7 +8,7 @@ from traceback import print_exc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Generator
     from typing import Any
 
     Put = Callable[[Any], Awaitable[None]]
@@ -39,7 +39,7 @@ def run_aside(awaitable: Awaitable[Any]) -> Any:
     return _unwrap(asyncio.run_coroutine_threadsafe(_outcome(awaitable), _aside).result())
 
 
-def items(source: AsyncIterator[Any], *, shared_loop: bool) -> Iterator[Any]:
+def items(source: AsyncIterator[Any], *, shared_loop: bool) -> Generator[Any, None, None]:
     """The items of an async iterator, one at a time; closing the iterator closes `source`."""
 
     async def produce(put: Put) -> None:
@@ -54,7 +54,7 @@ def items(source: AsyncIterator[Any], *, shared_loop: bool) -> Iterator[Any]:
     return produced(produce, shared_loop=shared_loop)
 
 
-def produced(produce: Callable[[Put], Awaitable[None]], *, shared_loop: bool) -> Iterator[Any]:
+def produced(produce: Callable[[Put], Awaitable[None]], *, shared_loop: bool) -> Generator[Any, None, None]:
     """What `produce` puts, as a plain iterator. `produce` runs as one task, at most one item ahead of its reader.
 
     Raises what `produce` raises, after the items before it. Closing the iterator cancels the task and waits for it.

@@ -48,6 +48,10 @@ def load(name: str) -> Handler:
         raise HandlerError("HandlerNotFound", f"Handler {function_name!r} missing on module {module_name!r}")
     if not callable(found):
         raise HandlerError("HandlerNotFound", f"Handler {function_name!r} of module {module_name!r} is not callable")
+    # What must happen between the import and the first event, such as an application's startup.
+    prepare = getattr(found, "prepare", None)
+    if prepare is not None and type(found).__module__ == "runtime.asgi":
+        prepare()
     return found
 
 
