@@ -4,7 +4,8 @@ In: UTF-8 JSON; an empty payload is `{}`. Out, by type of the value, at any dept
 
 | value | JSON |
 |---|---|
-| dict, list, tuple (named ones too), str, int, float, bool, None | as `json.dumps`, in UTF-8 |
+| dict, list, tuple, str, int, float, bool, None | as `json.dumps`, in UTF-8 |
+| named tuple | object of its fields |
 | `decimal.Decimal` | number with exactly its digits |
 | `datetime.datetime`, `date`, `time` | string, ISO 8601 (`isoformat()`) |
 | `uuid.UUID` | string |
@@ -15,6 +16,8 @@ In: UTF-8 JSON; an empty payload is `{}`. Out, by type of the value, at any dept
 A result that is `bytes`, `bytearray` or `memoryview` itself passes through untouched. A str with lone surrogates,
 which UTF-8 cannot hold, turns the whole document into ASCII with escapes.
 
+Where the handler's requirements hold orjson, it does the work with the same results: see `runtime.orjson_codec`.
+
 `import json` costs more than the rest of the runtime's start (it pulls in `re` and `enum`), so its C parts are used
 directly. They are private to CPython: a self-test decides once whether they do what is expected, else `json` works.
 """
@@ -22,6 +25,7 @@ directly. They are private to CPython: a self-test decides once whether they do 
 from __future__ import annotations
 
 import gc
+import marshal
 import sys
 
 TYPE_CHECKING = False
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 JSON = "application/json"
 OCTETS = "application/octet-stream"
 _GC_PAUSE_BYTES = 65_536
+
+_orjson: Any = None
 
 
 class UnmarshalError(ValueError):
@@ -46,8 +52,23 @@ class MarshalError(TypeError):
     error_type = "Runtime.MarshalError"
 
 
+def use_orjson() -> None:
+    """From now on let orjson do the work, if it can be imported."""
+    global _orjson  # noqa: PLW0603
+    try:
+        from runtime import orjson_codec
+    except Exception:  # noqa: BLE001 - not there, or built for another machine: the standard library is as good
+        return
+    _orjson = orjson_codec
+
+
 def loads(data: bytes | bytearray | memoryview) -> Any:
     """Parse UTF-8 JSON, with or without a byte order mark. Raises ValueError; RecursionError when nested too deep."""
+    if _orjson is not None:
+        try:
+            return _orjson.loads(bytes(data))
+        except ValueError:
+            pass
     text = str(data, "utf-8")
     if text[:1] == "\ufeff":
         text = text[1:]
@@ -87,6 +108,13 @@ def encode(result: Any) -> tuple[bytes, str]:
 
 def dumps(value: Any) -> bytes:
     """JSON of `value` by the rules above. Raises MarshalError."""
+    if _orjson is not None:
+        try:
+            return _orjson.dumps(value)
+        except (TypeError, ValueError):
+            pass
+    if "collections" in sys.modules:
+        value = _with_objects(value)
     try:
         text = "".join(_quick(value, 0))
     except (TypeError, ValueError, RecursionError):
@@ -105,6 +133,34 @@ def dumps_loosely(value: Any) -> bytes:
         import json
 
         return json.dumps(value, default=str, skipkeys=True).encode()
+
+
+def _with_objects(value: Any) -> Any:
+    """`value` with objects for named tuples, which the C encoder takes for arrays.
+
+    `marshal` knows exact types only, so that it tells in C, far faster than JSON is written, whether there can be any.
+    """
+    try:
+        marshal.dumps(value)
+    except ValueError:
+        try:
+            return _objects(value)
+        except RecursionError:
+            return value  # the encoder says what is wrong with it
+    return value
+
+
+def _objects(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _objects(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_objects(member) for member in value]
+    if isinstance(value, tuple):
+        as_dict = getattr(value, "_asdict", None)
+        if as_dict is not None:
+            return _objects(as_dict())
+        return [_objects(member) for member in value]
+    return value
 
 
 class _Raw(str):
@@ -148,7 +204,8 @@ def _beyond_json(value: Any) -> Any:
     if _is(value, "enum", "Enum"):
         return value.value
     if hasattr(type(value), "__dataclass_fields__"):
-        return {field.name: getattr(value, field.name) for field in sys.modules["dataclasses"].fields(value)}
+        fields = sys.modules["dataclasses"].fields(value)
+        return {field.name: _objects(getattr(value, field.name)) for field in fields}
     raise MarshalError(f"Unable to marshal response: Object of type {type(value).__name__} is not JSON serializable")
 
 

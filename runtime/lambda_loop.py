@@ -7,7 +7,7 @@ import os
 
 from runtime import context as contexts
 from runtime import hooks, lifecycle, logs
-from runtime.codec import JSON, decode, encode, loads
+from runtime.codec import JSON, decode, encode, loads, use_orjson
 from runtime.context import Context, Function, Identity
 from runtime.errors import describe
 from runtime.handler import is_streamed, load, settled
@@ -63,9 +63,12 @@ def _before_first(api: RuntimeApi, address: str) -> int:
 
 def _load(api: RuntimeApi) -> Handler | None:
     try:
-        return load(os.environ.get("_HANDLER", ""))
+        handler = load(os.environ.get("_HANDLER", ""))
     except BaseException as error:  # noqa: BLE001 - a module that exits is an initialisation that failed
         failure = describe(error)
+    else:
+        use_orjson()
+        return handler
     logs.failure("aws", failure)
     api.fail_init(failure)
     return None

@@ -1,6 +1,6 @@
 """JSON rules, through CPython's private C parts and through the public module that stands in for them.
 
-Does not prove AWS's own encoder equal byte for byte: named tuples, for one, are arrays here and objects there.
+Does not prove AWS's own encoder equal byte for byte: it writes NaN, for one, which we refuse.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime import codec as c_codec
+
+Pair = namedtuple("Pair", "a b")  # noqa: PYI024
 
 
 def without_c_parts():
@@ -85,7 +87,8 @@ class Size(enum.IntEnum):
     [
         ({"a": 1, 2: True, None: 1.5, True: "x"}, '{"a": 1, "2": true, "null": 1.5, "true": "x"}'),
         ((1, (2,)), "[1, [2]]"),
-        (namedtuple("Pair", "a b")(1, 2), "[1, 2]"),  # noqa: PYI024
+        (Pair(1, (2, Pair(3, None))), '{"a": 1, "b": [2, {"a": 3, "b": null}]}'),
+        ({"in": [(Pair([], {}),)]}, '{"in": [[{"a": [], "b": {}}]]}'),
         (10**400, "1" + "0" * 400),
         (-0.0, "-0.0"),
         ('\x00\u2028"\\/é😀', '"\\u0000\u2028\\"\\\\/é😀"'),
