@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Function:
     """What stays the same for the life of the process, read from the environment once."""
 
-    __slots__ = ("account_id", "cloud", "log_group", "log_stream", "memory_mb", "name", "region", "version")
+    __slots__ = ("account_id", "cloud", "fields", "log_group", "log_stream", "memory_mb", "name", "region", "version")
 
     def __init__(self, cloud: Literal["aws", "alibaba"], environ: Mapping[str, str]) -> None:
         def first(*names: str) -> str:
@@ -33,6 +33,18 @@ class Function:
         self.account_id = first("FC_ACCOUNT_ID")
         self.log_group = first("AWS_LAMBDA_LOG_GROUP_NAME")
         self.log_stream = first("AWS_LAMBDA_LOG_STREAM_NAME", "FC_INSTANCE_ID")
+        self.fields: dict[str, Any] = {
+            "cloud": cloud,
+            "function_name": self.name,
+            "function_version": self.version,
+            "memory_limit_in_mb": self.memory_mb,
+            "region": self.region,
+            "account_id": self.account_id,
+            "log_group_name": self.log_group,
+            "log_stream_name": self.log_stream,
+            "invoked_function_arn": "",
+        }
+        """The attributes that every context begins with."""
 
 
 class Credentials:
@@ -96,20 +108,22 @@ class Context:
     key_headers: tuple[str, str, str] = ("", "", "")
     """Keys that came with an FC request; read `credentials` instead."""
     _w3c: Mapping[str, str] = {}
+    cloud: Literal["aws", "alibaba"]
+    function_name: str
+    function_version: str
+    memory_limit_in_mb: str
+    region: str
+    account_id: str
+    log_group_name: str
+    log_stream_name: str
+    invoked_function_arn: str
 
     def __init__(self, function: Function, request_id: str, deadline_ms: float) -> None:
         """`deadline_ms`: milliseconds since the epoch at which the cloud ends the invocation."""
-        self.cloud = function.cloud
+        # One copy of a dict: setting each would cost as much as all the rest of a context.
+        self.__dict__ = function.fields.copy()
         self.request_id = self.aws_request_id = request_id
         self.deadline_ms = deadline_ms
-        self.function_name = function.name
-        self.function_version = function.version
-        self.memory_limit_in_mb = function.memory_mb
-        self.region = function.region
-        self.account_id = function.account_id
-        self.log_group_name = function.log_group
-        self.log_stream_name = function.log_stream
-        self.invoked_function_arn = ""
 
     def remaining_ms(self) -> int:
         """Milliseconds until the cloud ends this invocation, never below 0."""

@@ -30,6 +30,18 @@ _ONCE = frozenset({"content-length", "transfer-encoding", "host"})
 
 _memo: dict[str, tuple[str, str]] = {}
 """Header lines seen lately with what they say: most of a head repeats from message to message."""
+_names: dict[str, str] = {}
+"""Header names seen lately, in lower case."""
+_VARYING = frozenset(
+    {
+        "lambda-runtime-aws-request-id", "lambda-runtime-deadline-ms", "lambda-runtime-invocation-id",
+        "lambda-runtime-trace-id", "x-amzn-trace-id", "x-fc-request-id", "x-request-id", "content-length",
+    }
+)  # fmt: skip
+"""Fields that no two messages share; kept, they would drive out those that repeat."""
+_heads: dict[str, Response] = {}
+"""Short heads of responses seen lately: within one second, all that acknowledge a result are the same."""
+_HEADS, _HEAD_LENGTH = 16, 256
 
 
 class BadMessageError(Exception):
@@ -123,6 +135,13 @@ class Response(Message):
             self.keep_alive = False
             self.length = UNTIL_CLOSE
 
+    def again(self) -> Response:
+        """The same head before its body."""
+        copy = Response.__new__(Response)
+        copy.headers, copy.length, copy.keep_alive = self.headers, self.length, self.keep_alive
+        copy.minor, copy.status = self.minor, self.status
+        return copy
+
 
 class Parser:
     """One direction of one connection; messages come out in order. Not safe for two threads at once."""
@@ -204,8 +223,10 @@ class Parser:
 
     def trim(self) -> None:
         """Let go of a buffer that a large body has grown; a body view that is still held keeps its bytes."""
+        if len(self._data) <= _KEPT_SIZES * self._size:
+            return
         rest = self._view[self._start : self._end]
-        if len(self._data) > _KEPT_SIZES * self._size and self._message is None and len(rest) < self._size:
+        if self._message is None and len(rest) < self._size:
             self._data = bytearray(self._size)
             self._view = memoryview(self._data)
             self._view[: len(rest)] = rest
@@ -345,7 +366,15 @@ class ResponseParser(Parser):
     """Interim responses (1xx) come out as messages of their own."""
 
     def _read_head(self, head: str) -> Message:
-        return Response(head)
+        known = _heads.get(head)
+        if known is not None:
+            return known.again()
+        response = Response(head)
+        if len(head) <= _HEAD_LENGTH:
+            if len(_heads) >= _HEADS:
+                _heads.clear()
+            _heads[head] = response.again()
+        return response
 
     if TYPE_CHECKING:
 
@@ -384,16 +413,28 @@ def _fields(lines: list[str]) -> dict[str, str]:
 
 def _field(line: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
-    if not colon or not is_token(name):
-        raise BadMessageError(400, "malformed header name")
+    key = _names.get(name)
+    if key is None or not colon:
+        key = _field_name(name, colon)
     if not (line.isprintable() or is_field_value(value)):
         raise BadMessageError(400, "a control character in a header")
-    field = name.lower(), value.strip(" \t")
-    if len(line) <= _MEMO_LENGTH:
+    field = key, value.strip(" \t")
+    if key not in _VARYING and len(line) <= _MEMO_LENGTH:
         if len(_memo) >= _MEMO_FIELDS:
             _memo.clear()
         _memo[line] = field
     return field
+
+
+def _field_name(name: str, colon: str) -> str:
+    if not colon or not is_token(name):
+        raise BadMessageError(400, "malformed header name")
+    key = name.lower()
+    if len(name) <= _MEMO_LENGTH:
+        if len(_names) >= _MEMO_FIELDS:
+            _names.clear()
+        _names[name] = key
+    return key
 
 
 def _joined(pairs: list[tuple[str, str]]) -> dict[str, str]:

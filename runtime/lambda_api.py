@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MAX_RESULT = 6 * 1024 * 1024 + 100
 """Bytes of the largest buffered result (Lambda Developer Guide, "Lambda quotas", and the API's own message)."""
+API_LOST = 75
+"""Exit status of one worker among several that lost the Runtime API: another one would fare no better."""
 _MAX_EVENT = 64 * 1024 * 1024
 """Bytes of an event above which the peer cannot be the Runtime API; far over any limit of the cloud."""
 _BUFFER = 65_536
@@ -113,7 +115,7 @@ class RuntimeApi:
         """Post the failure of a hook after a restore; the process should then exit. Raises ApiLostError."""
         self._report("restore", failure, "Runtime.AfterRestoreError")
 
-    def register_extension(self, name: str) -> str:
+    def register_extension(self, name: str, *, must: bool) -> str:
         """Register an internal extension without events; its identifier, empty when refused. Raises ApiLostError."""
         body = b'{"events":[]}'
         head = (
@@ -121,14 +123,18 @@ class RuntimeApi:
             f"Content-Type: {JSON}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         response = self._exchange(head.encode("latin-1"), body)
-        if response.status != 200:
+        if response.status != 200 and must:
             logs.warning(f"no shutdown hook will run: {_told(response)}")
         return response.headers.get("lambda-extension-identifier", "") if response.status == 200 else ""
 
-    def next_extension_event(self, identifier: str) -> None:
-        """Wait for an event of the extension. Raises ApiLostError."""
+    def park_extension(self, identifier: str) -> None:
+        """Ask for the extension's next event, for which the environment waits; none ever comes. Raises ApiLostError."""
         fields = f"Lambda-Extension-Identifier: {identifier}\r\n"
-        self._exchange(self._get("/2020-01-01/extension/event/next", fields), b"")
+        try:
+            sock = self._socket or self._connect()
+            sock.sendall(self._get("/2020-01-01/extension/event/next", fields))
+        except OSError as error:
+            raise ApiLostError(f"lost the Extensions API: {error}") from error
 
     def abandon(self) -> None:
         """Make this connection useless: a forked child must not answer for its parent."""

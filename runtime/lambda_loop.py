@@ -11,10 +11,11 @@ from runtime.codec import JSON, decode, encode, loads, use_orjson
 from runtime.context import Context, Function, Identity
 from runtime.errors import describe
 from runtime.handler import is_streamed, load, settled
-from runtime.lambda_api import MAX_RESULT, ApiLostError, RuntimeApi
+from runtime.lambda_api import API_LOST, MAX_RESULT, ApiLostError, RuntimeApi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, NoReturn
 
     from runtime.handler import Handler
@@ -31,9 +32,26 @@ class ResultTooLargeError(Exception):
 
 
 def run() -> int:
-    """Serve invocations until the Runtime API is lost; the exit status, never 0."""
+    """Serve invocations until the Runtime API is lost; the exit status, 0 only after SIGTERM."""
     logs.prepare("aws")
     lifecycle.default_interrupt()
+    count = os.environ.get("AWS_LAMBDA_MAX_CONCURRENCY", "1")
+    return _run_workers(int(count)) if count.isdecimal() and int(count) > 1 else _run_alone()
+
+
+def _run_workers(count: int) -> int:
+    from runtime import lambda_shutdown, workers
+
+    # Which hooks there will be, only the workers find out, and then it is too late to register for all of them.
+    try:
+        lambda_shutdown.register(os.environ["AWS_LAMBDA_RUNTIME_API"], must=False)
+    except ApiLostError as error:
+        logs.error(str(error))
+        return 1
+    return workers.supervise(count, lambda ready: _run_alone(ready, worker=True))
+
+
+def _run_alone(ready: Callable[[], None] | None = None, *, worker: bool = False) -> int:
     address = os.environ["AWS_LAMBDA_RUNTIME_API"]
     api = RuntimeApi(address)
     os.register_at_fork(after_in_child=api.abandon)
@@ -41,19 +59,25 @@ def run() -> int:
     try:
         handler = _load(api)
         if handler is not None:
-            status = _before_first(api, address) or _serve(api, handler)
+            status = _before_first(api, address, worker=worker)
+            if status == 0 and ready is not None:
+                ready()
+            status = status or _serve(api, handler)
     except ApiLostError as error:
         logs.error(str(error))
+        status = API_LOST if worker else 1
     logs.flush()
     return status
 
 
-def _before_first(api: RuntimeApi, address: str) -> int:
+def _before_first(api: RuntimeApi, address: str, *, worker: bool) -> int:
     """What is due between the initialisation and the first invocation; 0, or the status with which to exit."""
     if hooks.are_registered():
         from runtime import lambda_shutdown
 
-        lambda_shutdown.prepare(address)
+        lambda_shutdown.run_on_sigterm()
+        if not worker:  # which its supervisor has registered
+            lambda_shutdown.register(address)
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
         from runtime import snapstart
 
@@ -136,10 +160,12 @@ def _context(function: Function, headers: dict[str, str]) -> Context:
     context = Context(
         function, headers["lambda-runtime-aws-request-id"], float(deadline) if deadline.isdecimal() else 0.0
     )
-    context.invoked_function_arn = arn = headers.get("lambda-runtime-invoked-function-arn", "")
-    parts = arn.split(":", 5)
-    context.account_id = parts[4] if len(parts) > 5 else ""
-    context.tenant_id = headers.get("lambda-runtime-aws-tenant-id")
+    arn = headers.get("lambda-runtime-invoked-function-arn", "")
+    if arn != function.fields["invoked_function_arn"]:
+        _take_arn(context, function, arn)
+    tenant_id = headers.get("lambda-runtime-aws-tenant-id")
+    if tenant_id is not None:
+        context.tenant_id = tenant_id
     trace_id = headers.get("lambda-runtime-trace-id")
     if trace_id is not None:
         context.trace_id = os.environ[_TRACE_VARIABLE] = trace_id
@@ -152,6 +178,14 @@ def _context(function: Function, headers: dict[str, str]) -> Context:
     if client is not None:
         context.set_client_context(_object(client))
     return context
+
+
+def _take_arn(context: Context, function: Function, arn: str) -> None:
+    """Note under which name the function was called; it changes only where aliases share an environment."""
+    parts = arn.split(":", 5)
+    for fields in (context.__dict__, function.fields):
+        fields["invoked_function_arn"] = arn
+        fields["account_id"] = parts[4] if len(parts) > 5 else ""
 
 
 def _object(header: str) -> dict[str, Any]:

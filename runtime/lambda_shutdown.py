@@ -10,24 +10,29 @@ import _signal  # pyright: ignore[reportMissingImports] - `signal` itself import
 import _thread
 import os
 
-from runtime import hooks, logs
-from runtime.lambda_api import ApiLostError, RuntimeApi
+from runtime import hooks
+from runtime.lambda_api import RuntimeApi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
 _NAME = "isthmus-shutdown"
+_registered: list[RuntimeApi] = []
+"""Kept: its connection must stay open for as long as the process lives."""
 
 
-def prepare(address: str) -> None:
-    """Register the extension, before the first call for an invocation, and wait for SIGTERM. Raises ApiLostError."""
-    run_on_sigterm()
+def register(address: str, *, must: bool = True) -> None:
+    """Register the extension, before the first call for an invocation. Raises ApiLostError.
+
+    `must`: say so when it is refused.
+    """
     api = RuntimeApi(address)
     os.register_at_fork(after_in_child=api.abandon)
-    identifier = api.register_extension(_NAME)
+    identifier = api.register_extension(_NAME, must=must)
     if identifier:
-        _thread.start_new_thread(_park, (api, identifier))
+        api.park_extension(identifier)
+        _registered.append(api)
 
 
 def run_on_sigterm() -> None:
@@ -41,14 +46,6 @@ def run_on_sigterm() -> None:
     _signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     os.register_at_fork(before=_hold_signal, after_in_parent=_take_signal, after_in_child=_forget_signal)
     _thread.start_new_thread(_stop_when_told, (reader,))
-
-
-def _park(api: RuntimeApi, identifier: str) -> None:
-    # The environment is not ready before each extension asks for its next event; this one never gets any.
-    try:
-        api.next_extension_event(identifier)
-    except ApiLostError as error:
-        logs.error(str(error))
 
 
 def _stop_when_told(reader: int) -> NoReturn:
