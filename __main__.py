@@ -13,6 +13,7 @@ from components.fc_function import FcWebFunction
 from components.lambda_runtime import LambdaCustomRuntime
 from components.naming import BUCKET_NAME_LENGTH, RESOURCE_NAME_LENGTH, physical_name
 from components.settings import Settings
+from components.stack_rules import watch
 from components.validation import together, told_to_user
 
 ROOT = Path(__file__).parent
@@ -99,6 +100,7 @@ def globally_unique(purpose: str) -> pulumi.Output[str]:
 def main() -> None:
     """Settings, zips, components, outputs."""
     settings = Settings.from_config()
+    watch(settings.rules_off)
     builds = [partial(asset.build_function, ROOT, settings.handler, settings.edge_handler)]
     if settings.aws:
         builds.append(partial(asset.build_edge, ROOT, settings.edge_handler))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
 from components.validation import ProgramError
-from rules import cdn, cloudfront, edge, fc, lambda_, regions
+from rules import catalogue, cdn, cloudfront, edge, fc, lambda_, regions
 from rules.finding import Finding
 from rules.rule import Report, check
 
@@ -43,6 +44,8 @@ class Settings:
     cdn_certificate_id: str
     """Empty where the CDN is to answer HTTP only."""
     cdn_private_origin_role: bool
+    rules_off: tuple[str, ...]
+    """Ids of rules that are not to be held against this stack."""
     aws_region: str
     alicloud_region: str
 
@@ -54,7 +57,8 @@ class Settings:
         unread = [finding for name, text in given.items() for finding in _unreadable(name, text, types[name])]
         misread = {finding.field for finding in unread}
         values = {name: _READERS[types[name]](given[name]) for name in given if _key(name) not in misread}
-        errors = (*_unknown_keys(), *unread, *_check(values).errors)
+        off = values.get("rules_off", ())
+        errors = (*_unknown_keys(), *unread, *_unknown_rules(off), *_check(values).without(off).errors)
         if errors:
             raise ProgramError(errors)
         return cls(**values)
@@ -120,8 +124,18 @@ def _nothing_to_deploy() -> Finding:
 
 # Keys and texts
 
-_READERS = {"bool": lambda text: text == "true", "int": int, "str": str}
-_ACCEPTED = {"bool": "true or false", "int": "a whole number", "str": "a text"}
+_READERS = {
+    "bool": lambda text: text == "true",
+    "int": int,
+    "str": str,
+    "tuple[str, ...]": lambda text: tuple(json.loads(text)),
+}
+_ACCEPTED = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "str": "a text",
+    "tuple[str, ...]": "a list of texts",
+}
 _REGIONS = {"aws_region": "aws:region", "alicloud_region": "alicloud:region"}
 
 
@@ -151,7 +165,26 @@ def _reads(text: str, type_: str) -> bool:
         return text in {"true", "false"}
     if type_ == "int":
         return text.removeprefix("-").isdecimal() and text.isascii()
-    return True
+    return type_ == "str" or _reads_list(text)
+
+
+def _reads_list(text: str) -> bool:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(found, list) and all(isinstance(item, str) for item in found)
+
+
+def _unknown_rules(ids: Iterable[str]) -> Iterator[Finding]:
+    for id_ in ids:
+        if id_ not in catalogue.RULES:
+            close = difflib.get_close_matches(id_, catalogue.RULES, n=1)
+            meant = f"; {close[0]} may be meant" if close else ""
+            remedy = f"correct the id{meant}"
+            yield Finding(
+                "SETTINGS-RULE", _WHERE, _key("rules_off"), id_, "the id of a rule, see docs/rules.md", remedy
+            )
 
 
 def _unknown_keys() -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import pulumi
 
+from components.findings import ProgramError, of_this_run
 from rules.finding import Finding, UserError
 from rules.rule import Report, Rule, check
 
@@ -17,10 +18,6 @@ T = TypeVar("T")
 
 _ALREADY_TOLD = 32
 """Exit status that Pulumi's language hosts take for "the user has seen why"."""
-
-
-class ProgramError(UserError, pulumi.RunError):
-    """A mistake in the user's input, as the language host prints it: the sentences and no traceback."""
 
 
 @contextmanager
@@ -107,10 +104,9 @@ def _checked_later(
 
 
 def _settle(report: Report) -> None:
-    for finding in report.warnings:
-        pulumi.log.warn(str(finding))
-    if report.errors:
-        raise ProgramError(report.errors)
+    errors = of_this_run().add(report)
+    if errors:
+        raise ProgramError(errors)
 
 
 def _has_output(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rules.documents import trust_rule
 from rules.names import handler_rules
 from rules.package import ZIP
 from rules.rule import Rule, between, listed, matches, one_of
@@ -115,3 +116,137 @@ PYTHON_HANDLER = (
     ),
 )
 """What this project's own edge zip needs beyond the cloud's rules."""
+
+
+def _absent(id_: str, fact: str, what: str) -> Rule:
+    return Rule(
+        id=id_,
+        facts=(fact,),
+        holds=lambda given: not given,
+        shown=lambda _: "given",
+        accepts=f"left out at the edge: Lambda@Edge takes no {what}",
+        remedy="leave it out of the edge function",
+        source=_RESTRICTIONS,
+    )
+
+
+_MANY_TAGS = "CloudFront Developer Guide, Restrictions on all edge functions"
+
+FUNCTION = (
+    Rule(
+        id="E1",
+        facts=("edge_region",),
+        holds=one_of([REGION]),
+        accepts="us-east-1, whatever the Region of the rest",
+        remedy='give the edge function `region="us-east-1"`',
+        source=_RESTRICTIONS,
+    ),
+    Rule(
+        id="E2-PUBLISH",
+        facts=("publish",),
+        holds=one_of([True]),
+        accepts="true at the edge, where only numbered versions run",
+        remedy="publish the function and associate its `qualified_arn`",
+        source=_RESTRICTIONS,
+    ),
+    Rule(
+        id="E4",
+        facts=("package_type",),
+        holds=one_of(["Zip"]),
+        accepts="Zip at the edge, which takes no container images",
+        remedy="deploy the handler as a zip",
+        source=_RESTRICTIONS,
+    ),
+    _absent("E5", "has_environment", "environment variables"),
+    _absent("E6", "has_layers", "layers"),
+    _absent("E7", "has_vpc_config", "VPC configuration"),
+    _absent("E8", "has_dead_letter_config", "dead letter queue"),
+    Rule(
+        id="E9",
+        facts=("tracing_mode",),
+        holds=lambda mode: mode != "Active",
+        accepts="PassThrough or left out at the edge, which has no X-Ray",
+        remedy="leave `tracing_config` out of the edge function",
+        source=_RESTRICTIONS,
+    ),
+    Rule(
+        id="E10",
+        facts=("architectures",),
+        holds=lambda architectures: architectures == ["x86_64"],
+        accepts='["x86_64"] at the edge',
+        remedy="build for x86_64, or leave `architectures` out",
+        source=_RESTRICTIONS,
+    ),
+    Rule(
+        id="E11",
+        facts=("ephemeral_storage_mb",),
+        holds=between(512, 512),
+        accepts="512 (MB) at the edge",
+        remedy="leave `ephemeral_storage` out of the edge function",
+        source=_RESTRICTIONS,
+    ),
+    _absent("E14", "has_source_kms_key_arn", "customer managed key for its zip"),
+    Rule(
+        id="E19-TAGS",
+        facts=("has_tags",),
+        holds=lambda given: not given,
+        shown=lambda _: "given",
+        accepts="left out at the edge by one document; Lambda itself takes tags in us-east-1 by another",
+        remedy="leave `tags` out if CloudFront refuses the function",
+        source=f"{_MANY_TAGS}; Lambda Developer Guide, Using tags on Lambda functions",
+        warning=True,
+    ),
+)
+"""Rules about a function that a distribution associates with an event."""
+
+ASSOCIATION = (
+    Rule(
+        id="E18",
+        facts=("include_body", "event"),
+        holds=lambda include_body, event: not include_body or not str(event).endswith("-response"),
+        shown=lambda _include_body, event: f"true at {event}",
+        accepts="false at response events, which have no request body",
+        remedy="leave it out, or associate the function with a request event",
+        source="CloudFront Developer Guide, Accessing the request body by choosing the include body option",
+    ),
+)
+"""Rules about one association of a distribution's behaviour."""
+
+SOURCE = (
+    Rule(
+        id="E2-SOURCE",
+        facts=("output",),
+        holds=lambda output: output == "qualified_arn of aws:lambda/function:Function",
+        accepts="the qualified_arn of a published function, neither its unqualified ARN nor an alias",
+        remedy="pass `qualified_arn` of the function",
+        source=_RESTRICTIONS,
+    ),
+)
+PROVISIONED = (
+    Rule(
+        id="E12",
+        facts=("provisioned",),
+        holds=lambda _: False,
+        accepts="left out at the edge, which takes no provisioned concurrency",
+        remedy="remove the provisioned concurrency of the edge function",
+        source=_RESTRICTIONS,
+    ),
+)
+RUNTIME_MANAGEMENT = (
+    Rule(
+        id="E13",
+        facts=("update_runtime_on",),
+        holds=one_of(["Auto"]),
+        accepts="Auto at the edge",
+        remedy="let Lambda update the runtime of the edge function",
+        source=_RESTRICTIONS,
+    ),
+)
+TRUST = (
+    trust_rule(
+        "E15",
+        "trust",
+        ("lambda.amazonaws.com", "edgelambda.amazonaws.com"),
+        "CloudFront Developer Guide, Set up IAM permissions and roles for Lambda@Edge",
+    ),
+)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rules.names import environment_rules, handler_rules
+from rules import documents
+from rules.names import DOMAIN, environment_rules, handler_rules
 from rules.oss import bucket_rule, prefix_rule
 from rules.package import CUSTOM_RUNTIME_ZIP
 from rules.ram import resource_name_rule
@@ -41,6 +42,13 @@ def _cpu_fits(cpu: object, memory_mb: object) -> bool:
     memory_gb = memory_mb / 1024
     return abs(steps - round(steps)) < 1e-6 and memory_gb / 4 <= cpu <= memory_gb
 
+
+ENVIRONMENT = environment_rules(
+    "FC",
+    reserved=lambda name: name.startswith("FC_"),
+    reserved_as="names that begin with FC_",
+    source="Function Compute, Environment variables",
+)
 
 TABLE = (
     *CUSTOM_RUNTIME_ZIP,
@@ -139,10 +147,199 @@ TABLE = (
         remedy="build the zip on an x86_64 host",
         source="Function Compute, Custom runtimes",
     ),
-    *environment_rules(
-        "FC",
-        reserved=lambda name: name.startswith("FC_"),
-        reserved_as="names that begin with FC_",
-        source="Function Compute, Environment variables",
+    *ENVIRONMENT,
+)
+
+RUNTIMES = ("custom", "custom.debian10", "custom.debian11", "custom.debian12")
+_INTERPRETERS = {
+    "custom.debian10": (
+        "/var/fc/lang/python3.10/bin/",
+        "/var/fc/lang/nodejs18/bin/",
+        "/var/fc/lang/nodejs20/bin/",
+    ),
+    "custom.debian11": ("/var/fc/lang/python3.12/bin/",),
+}
+"""Where a runtime keeps the interpreters that it ships beside those on PATH."""
+_NOT_ON_PATH = {"custom.debian10": ("node", "npm", "npx"), "custom.debian11": ("node", "npm", "npx")}
+_CUSTOM = "Function Compute, Custom runtimes"
+_HTTP_METHODS = {"GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"}
+_INLINE_ZIP = 100 * _MEBIBYTE
+_HEALTH = "Function Compute, Health checks of instances"
+
+
+def _ships(command: str, runtime: str) -> bool:
+    if not command.startswith("/var/fc/lang/") or runtime not in _INTERPRETERS:
+        return True
+    return command.startswith(_INTERPRETERS[runtime])
+
+
+def _number(id_: str, fact: str, low: int, high: int, *, unit: str = "", source: str) -> Rule:
+    return Rule(
+        id=id_,
+        facts=(fact,),
+        holds=between(low, high),
+        accepts=f"a whole number from {low} to {high}{unit}",
+        remedy="choose a number in that range",
+        source=source,
+    )
+
+
+FUNCTION = (
+    Rule(
+        id="FC-NAME",
+        facts=("function_name",),
+        holds=matches(r"[A-Za-z_][A-Za-z0-9_-]*", 64),
+        accepts="1 to 64 letters, digits, underscores and hyphens that begin with a letter or underscore",
+        remedy="choose such a name",
+        source="Function Compute API Reference, CreateFunction",
+    ),
+    Rule(
+        id="FC-DISK",
+        facts=("disk_mb",),
+        holds=one_of((512, 10_240)),
+        accepts="512 or 10240 (MB)",
+        remedy="choose one of the two sizes",
+        source=_LIMITS,
+    ),
+    Rule(
+        id="FC-LAYERS",
+        facts=("layers",),
+        holds=lambda layers: layers <= 5,
+        shown=lambda layers: f"{layers} layers",
+        accepts="at most 5 layers",
+        remedy="merge layers, or put their content into the zip",
+        source=_LIMITS,
+    ),
+    Rule(
+        id="FC-CONCURRENCY-RUNTIME",
+        facts=("concurrency", "runtime"),
+        holds=lambda concurrency, runtime: concurrency <= 1 or str(runtime).startswith("custom"),
+        shown=lambda concurrency, runtime: f"{concurrency} on {runtime}",
+        accepts="1 on runtimes other than custom ones and containers",
+        remedy="leave it out, or use a custom runtime",
+        source=_LIMITS,
+    ),
+    Rule(
+        id="FC-INTERPRETER",
+        facts=("start_command", "runtime"),
+        holds=_ships,
+        shown=lambda command, runtime: f"{command} on {runtime}",
+        accepts="an interpreter that the runtime ships: "
+        + "; ".join(f"{runtime} has {listed(paths)}" for runtime, paths in _INTERPRETERS.items()),
+        remedy="take the path of this runtime, choose the other runtime, or bring the interpreter in the zip",
+        source=_CUSTOM,
+    ),
+    Rule(
+        id="FC-COMMAND-PATH",
+        facts=("start_command", "runtime"),
+        holds=lambda command, runtime: command not in _NOT_ON_PATH.get(runtime, ()),
+        shown=lambda command, runtime: f"{command} on {runtime}",
+        accepts="an absolute path, since /var/fc/lang is not on PATH",
+        remedy="write the whole path, such as /var/fc/lang/nodejs20/bin/node",
+        source=_CUSTOM,
+    ),
+    Rule(
+        id="FC-COMMAND-SYSTEM-PYTHON",
+        facts=("start_command", "runtime"),
+        holds=lambda command, runtime: (
+            (command, runtime) not in {("python3", "custom.debian10"), ("python", "custom.debian10")}
+        ),
+        shown=lambda command, runtime: f"{command} on {runtime}",
+        accepts="/var/fc/lang/python3.10/bin/python3, unless Debian's own older Python is meant",
+        remedy="write the whole path, or bring the interpreter in the zip",
+        source=_CUSTOM,
+        warning=True,
+    ),
+    _number("FC-PORT", "port", 1, 65_535, source=_CUSTOM),
+    _number("FC-HEALTH-DELAY", "health_initial_delay_s", 0, 120, unit=" (seconds)", source=_HEALTH),
+    _number("FC-HEALTH-PERIOD", "health_period_s", 1, 120, unit=" (seconds)", source=_HEALTH),
+    _number("FC-HEALTH-TIMEOUT", "health_timeout_s", 1, 3, unit=" (seconds)", source=_HEALTH),
+    Rule(
+        id="FC-LOG-BEGIN",
+        facts=("log_begin_rule",),
+        holds=one_of(("None", "DefaultRegex")),
+        accepts="None or DefaultRegex",
+        remedy="choose None for one record a line",
+        source="Function Compute API Reference, LogConfig",
+    ),
+    Rule(
+        id="FC-INLINE-ZIP",
+        facts=("zip_file_chars",),
+        holds=lambda size: size < _INLINE_ZIP,
+        shown=lambda size: f"{size} characters of base64",
+        accepts="less than 104857600 characters, since a whole request has less than 100 MB",
+        remedy="put the zip into OSS and name it with oss_bucket_name and oss_object_name",
+        source=_LIMITS,
+    ),
+)
+"""Rules about a function that its author did not write with our component."""
+
+HTTP_TRIGGER = (
+    Rule(
+        id="FC-TRIGGER-AUTH",
+        facts=("auth_type",),
+        holds=one_of(("function", "anonymous", "jwt")),
+        accepts="function, anonymous or jwt",
+        remedy="choose `function` for signed requests only",
+        source="Function Compute, HTTP triggers",
+    ),
+    Rule(
+        id="FC-TRIGGER-METHODS",
+        facts=("methods",),
+        holds=lambda methods: bool(methods) and set(methods) <= _HTTP_METHODS,
+        accepts=f"some of {listed(sorted(_HTTP_METHODS))}",
+        remedy="name the methods that the function answers",
+        source="Function Compute, HTTP triggers",
+    ),
+)
+
+TRIGGER = (
+    Rule(
+        id="FC-TRIGGER-CONFIG",
+        facts=("trigger_config",),
+        holds=lambda text: isinstance(documents.read(text), dict),
+        accepts="a JSON object as text",
+        remedy="build it with json.dumps",
+        source="Function Compute API Reference, CreateTrigger",
+    ),
+)
+
+ASYNC_INVOKE = (
+    _number("FC-ASYNC-RETRIES", "max_async_retry_attempts", 0, 8, source="Function Compute, Asynchronous invocation"),
+    _number(
+        "FC-ASYNC-AGE",
+        "max_async_event_age_in_seconds",
+        1,
+        604_800,
+        unit=" (seconds)",
+        source="Function Compute, Asynchronous invocation",
+    ),
+)
+
+CUSTOM_DOMAIN = (
+    Rule(
+        id="FC-DOMAIN-PROTOCOL",
+        facts=("protocol",),
+        holds=one_of(("HTTP", "HTTPS", "HTTP,HTTPS")),
+        accepts="HTTP, HTTPS or HTTP,HTTPS",
+        remedy="choose one of these",
+        source="Function Compute, Custom domain names",
+    ),
+    Rule(
+        id="FC-DOMAIN-NAME",
+        facts=("custom_domain_name",),
+        holds=matches(rf"(\*\.)?{DOMAIN}"),
+        accepts="a host name in lower case, such as api.example.com",
+        remedy="write the name without scheme, port or path",
+        source="Function Compute, Custom domain names",
+    ),
+    Rule(
+        id="FC-DOMAIN-CERTIFICATE",
+        facts=("certificate_bytes",),
+        holds=lambda size: size <= 20 * 1024,
+        shown=lambda size: f"{size} bytes",
+        accepts="at most 20480 bytes of certificates",
+        remedy="leave out certificates that the chain does not need",
+        source="Function Compute, Custom domain names",
     ),
 )

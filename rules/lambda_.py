@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from rules.documents import trust_rule
 from rules.names import environment_rules, handler_rules
 from rules.package import CUSTOM_RUNTIME_ZIP
-from rules.rule import Rule, between, listed, one_of
+from rules.rule import Rule, between, listed, matches, one_of
 
 ARCHITECTURES = ("x86_64", "arm64")
 LOG_RETENTION_DAYS = (
@@ -38,6 +39,13 @@ RESERVED_VARIABLES = frozenset(
 _QUOTAS = "Lambda Developer Guide, Lambda quotas"
 _ARCHITECTURES = "Lambda Developer Guide, Selecting and configuring an instruction set architecture"
 _MEBIBYTE = 1024 * 1024
+
+ENVIRONMENT = environment_rules(
+    "LAMBDA",
+    reserved=RESERVED_VARIABLES.__contains__,
+    reserved_as="_HANDLER, AWS_REGION, AWS_LAMBDA_RUNTIME_API, LAMBDA_TASK_ROOT and the like",
+    source="Lambda Developer Guide, Working with Lambda environment variables",
+)
 
 TABLE = (
     *CUSTOM_RUNTIME_ZIP,
@@ -99,10 +107,188 @@ TABLE = (
         remedy="leave out what the handler does not import",
         source=_QUOTAS,
     ),
-    *environment_rules(
-        "LAMBDA",
-        reserved=RESERVED_VARIABLES.__contains__,
-        reserved_as="_HANDLER, AWS_REGION, AWS_LAMBDA_RUNTIME_API, LAMBDA_TASK_ROOT and the like",
-        source="Lambda Developer Guide, Working with Lambda environment variables",
+    *ENVIRONMENT,
+)
+
+_FUNCTION_URL = "Lambda Developer Guide, Control access to Lambda function URLs"
+_API = "Lambda API Reference, CreateFunction"
+_OLD_RUNTIMES = (
+    *("provided", "provided.al2", "nodejs20.x", "nodejs18.x", "python3.9", "python3.8", "ruby3.2", "java8.al2"),
+)
+"""Runtimes that have left the table of supported ones or are about to."""
+
+FUNCTION = (
+    Rule(
+        id="LAMBDA-PACKAGE",
+        facts=("package_type", "has_handler", "has_runtime"),
+        holds=lambda kind, has_handler, has_runtime: kind == "Image" or (has_handler and has_runtime),
+        accepts="Image, or Zip with both `handler` and `runtime`",
+        remedy="give both; for an OS-only runtime `handler` may be any text",
+        source=_API,
+    ),
+    Rule(
+        id="LAMBDA-CODE",
+        facts=("code_places",),
+        holds=lambda places: len(places) == 1,
+        accepts="exactly one of code, image_uri and s3_bucket",
+        remedy="say once where the code comes from",
+        source=_API,
+    ),
+    Rule(
+        id="LAMBDA-HANDLER-TEXT",
+        facts=("handler_text",),
+        holds=matches(r"\S+", 128),
+        accepts="1 to 128 characters without white space",
+        remedy="write what the runtime's documentation calls the handler",
+        source=_API,
+    ),
+    Rule(
+        id="LAMBDA-RUNTIME-OLD",
+        facts=("runtime",),
+        holds=lambda runtime: runtime not in _OLD_RUNTIMES,
+        accepts="a runtime in the table of supported ones, such as provided.al2023 or python3.13",
+        remedy="move to a newer one; creating functions on an old runtime ends at dates that the table gives",
+        source="Lambda Developer Guide, Lambda runtimes",
+        warning=True,
+    ),
+    Rule(
+        id="LAMBDA-SNAPSTART",
+        facts=("snap_start", "runtime"),
+        holds=lambda snap_start, runtime: (
+            snap_start != "PublishedVersions" or not str(runtime).startswith(("provided", "nodejs"))
+        ),
+        shown=lambda snap_start, runtime: f"{snap_start} on {runtime}",
+        accepts="left out on OS-only runtimes and Node.js",
+        remedy="leave out `snap_start`",
+        source="Lambda Developer Guide, Improving startup performance with Lambda SnapStart",
+    ),
+    Rule(
+        id="LAMBDA-STORAGE",
+        facts=("ephemeral_storage_mb",),
+        holds=between(512, 10_240),
+        accepts="a whole number from 512 to 10240 (MB)",
+        remedy="choose a size in that range",
+        source=_QUOTAS,
+    ),
+    Rule(
+        id="LAMBDA-LAYERS",
+        facts=("layers",),
+        holds=lambda layers: layers <= 5,
+        shown=lambda layers: f"{layers} layers",
+        accepts="at most 5 layers",
+        remedy="merge layers, or put their content into the zip",
+        source=_QUOTAS,
+    ),
+    Rule(
+        id="LAMBDA-ARCHITECTURES",
+        facts=("architectures",),
+        holds=lambda architectures: len(architectures) == 1 and architectures[0] in ARCHITECTURES,
+        accepts="a list of one, x86_64 or arm64",
+        remedy="name the one that the code was built for",
+        source=_ARCHITECTURES,
+    ),
+    Rule(
+        id="LAMBDA-ARCHIVE-MODE",
+        facts=("archive", "runtime"),
+        holds=lambda archive, runtime: archive != "tree" or not str(runtime).startswith("provided"),
+        shown=lambda _archive, _runtime: "an archive that Pulumi packs",
+        accepts="a FileArchive of a finished .zip, since Pulumi's own archives lose the executable bit of `bootstrap`",
+        remedy="build the zip yourself with mode 0755; one document asks for the bit, one report says it runs without",
+        source="Lambda Developer Guide, Building a custom runtime; Pulumi issue 3593",
+        warning=True,
+    ),
+)
+"""Rules about a function that its author did not write with our component."""
+
+FUNCTION_URL = (
+    Rule(
+        id="LAMBDA-URL-AUTH",
+        facts=("authorization_type",),
+        holds=one_of(("AWS_IAM", "NONE")),
+        accepts="AWS_IAM or NONE",
+        remedy="choose AWS_IAM unless everyone may call the URL",
+        source=_FUNCTION_URL,
+    ),
+    Rule(
+        id="LAMBDA-URL-QUALIFIER",
+        facts=("qualifier",),
+        holds=lambda qualifier: not str(qualifier).isdecimal(),
+        accepts="an alias, or left out; a URL takes no version number",
+        remedy="create an alias for that version and name it",
+        source="Lambda API Reference, CreateFunctionUrlConfig",
+    ),
+    Rule(
+        id="LAMBDA-URL-MODE",
+        facts=("invoke_mode",),
+        holds=one_of(("BUFFERED", "RESPONSE_STREAM")),
+        accepts="BUFFERED or RESPONSE_STREAM",
+        remedy="choose one of these",
+        source="Lambda API Reference, CreateFunctionUrlConfig",
+    ),
+    Rule(
+        id="LAMBDA-URL-CORS-AGE",
+        facts=("cors_max_age_s",),
+        holds=between(0, 86_400),
+        accepts="a whole number from 0 to 86400 (seconds)",
+        remedy="choose a time in that range",
+        source="Lambda API Reference, Cors",
+    ),
+)
+
+PERMISSION = (
+    Rule(
+        id="LAMBDA-PERMISSION-URL-AUTH",
+        facts=("function_url_auth_type", "action"),
+        holds=lambda _auth, action: action == "lambda:InvokeFunctionUrl",
+        shown=lambda auth, action: f"{auth} with {action}",
+        accepts="left out, unless the action is lambda:InvokeFunctionUrl",
+        remedy="leave it out, or change the action",
+        source="Lambda API Reference, AddPermission",
+    ),
+    Rule(
+        id="LAMBDA-PERMISSION-VIA-URL",
+        facts=("invoked_via_function_url", "action"),
+        holds=lambda via_url, action: not via_url or action == "lambda:InvokeFunction",
+        shown=lambda via_url, action: f"{via_url} with {action}",
+        accepts="left out, unless the action is lambda:InvokeFunction",
+        remedy="leave it out, or change the action",
+        source="Lambda API Reference, AddPermission",
+    ),
+)
+
+ALIAS = (
+    Rule(
+        id="LAMBDA-ALIAS-VERSION",
+        facts=("function_version",),
+        holds=matches(r"\$LATEST|[0-9]+"),
+        accepts="a version number or $LATEST",
+        remedy="pass the `version` of a function that is published",
+        source="Lambda API Reference, CreateAlias",
+    ),
+)
+
+LOG_GROUP = (
+    Rule(
+        id="LOGS-GROUP-NAME",
+        facts=("name",),
+        holds=matches(r"[0-9A-Za-z_./#-]+", 512),
+        accepts="1 to 512 letters, digits and the characters _ . / # -",
+        remedy="choose such a name",
+        source="CloudWatch Logs API Reference, CreateLogGroup",
+    ),
+)
+
+TRUST = (
+    trust_rule("LAMBDA-TRUST", "trust", ("lambda.amazonaws.com",), "Lambda Developer Guide, Lambda execution role"),
+)
+CODE_BUCKET = (
+    Rule(
+        id="LAMBDA-CODE-REGION",
+        facts=("bucket_region", "function_region"),
+        holds=lambda of_bucket, of_function: of_bucket == of_function,
+        shown=lambda of_bucket, of_function: f"{of_bucket} for a function in {of_function}",
+        accepts="the Region of the function whose code it holds",
+        remedy="use a bucket in that Region",
+        source=_API,
     ),
 )

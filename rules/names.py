@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from rules.rule import Rule, matches
+from rules.secrets import secret_rules
 
 DOMAIN = r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 """A host name with at least one dot, in lower case (RFC 1035, RFC 1123)."""
@@ -65,6 +66,7 @@ def environment_rules(prefix: str, reserved: Callable[[str], bool], reserved_as:
             remedy="keep large values in a parameter store and pass their names",
             source=source,
         ),
+        *secret_rules(prefix),
     )
 
 

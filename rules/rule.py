@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,11 @@ class Report:
 
     def __add__(self, other: Report) -> Report:
         return Report(self.errors + other.errors, self.warnings + other.warnings)
+
+    def without(self, rules: Collection[str]) -> Report:
+        """The same without the findings of some rules."""
+        errors = tuple(finding for finding in self.errors if finding.rule not in rules)
+        return Report(errors, tuple(finding for finding in self.warnings if finding.rule not in rules))
 
 
 def check(

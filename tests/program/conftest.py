@@ -20,7 +20,7 @@ assert sdks.LOADED
 
 
 def _text(value: object) -> str:
-    return json.dumps(value) if isinstance(value, bool) else str(value)
+    return json.dumps(value) if isinstance(value, bool | list) else str(value)
 
 
 @pytest.fixture

@@ -66,6 +66,7 @@ def test_the_defaults_are_sound(read):
         cdn_scope="overseas",
         cdn_certificate_id="",
         cdn_private_origin_role=False,
+        rules_off=(),
         aws_region="ap-northeast-1",
         alicloud_region="cn-hongkong",
     )
@@ -82,7 +83,7 @@ def test_the_project_file_declares_each_key_with_type_default_and_description():
         re.sub(r"_(.)", lambda match: match[1].upper(), field.name): field for field in dataclasses.fields(Settings)
     }
     assert set(own) | {"awsRegion", "alicloudRegion"} == set(camel)
-    types = {"bool": "boolean", "int": "integer", "str": "string"}
+    types = {"bool": "boolean", "int": "integer", "str": "string", "tuple[str, ...]": "array"}
     for key, spec in own.items():
         assert spec["type"] == types[str(camel[key].type)]
         assert "default" in spec
@@ -116,6 +117,9 @@ def test_the_stack_files_are_sound(configure, stack):
         ("fcConcurrency", 0, ["FC-CONCURRENCY"]),
         ("cdnDomain", "example", ["CDN-DOMAIN"]),
         ("cdnPrivateOriginRole", 1, ["SETTINGS-TYPE"]),
+        ("rulesOff", "E3", ["SETTINGS-TYPE"]),
+        ("rulesOff", [3], ["SETTINGS-TYPE"]),
+        ("rulesOff", ["E33"], ["SETTINGS-RULE"]),
     ],
 )
 def test_a_wrong_value_is_told_under_its_key(refused, key, value, rules):

@@ -18,6 +18,7 @@ from typing import Any
 import pulumi
 from pulumi import _types
 from pulumi.output import Unknown
+from pulumi.runtime import rpc
 
 _SCALARS = (str, int, float, bool)
 
@@ -61,6 +62,8 @@ def _object_problems(value: Any, cls: type, path: str) -> Iterator[str]:
 def _value_problems(value: Any, expected: Any, path: str) -> Iterator[str]:
     if isinstance(value, Unknown):
         return
+    if rpc.is_rpc_secret(value):
+        value = rpc.unwrap_rpc_secret(value)
     origin = typing.get_origin(expected)
     if origin is collections.abc.Sequence:
         yield from _list_problems(value, _item_type(expected, 0), path)

@@ -7,9 +7,10 @@ import warnings
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from pulumi_alicloud import cdn, fc, log, oss, ram
-    from pulumi_aws import cloudfront, cloudwatch, iam, lambda_
+    from pulumi_aws import acm, cloudfront, cloudwatch, iam, lambda_, s3
 
     LOADED = (
         *(cloudfront.Distribution, cloudwatch.LogGroup, iam.Role, lambda_.Function),
+        *(acm.Certificate, s3.Bucket),
         *(cdn.DomainNew, fc.V3Function, log.Project, oss.Bucket, ram.Role),
     )

@@ -1,0 +1,196 @@
+"""Which input of an AWS resource is which fact of the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rules import certificates, cloudfront, documents, edge, lambda_, s3
+from rules.given import UNKNOWN, Given
+from rules.kind import Derived, Part, pick
+
+FUNCTION: Final = "aws:lambda/function:Function"
+FUNCTION_URL: Final = "aws:lambda/functionUrl:FunctionUrl"
+PERMISSION: Final = "aws:lambda/permission:Permission"
+DISTRIBUTION: Final = "aws:cloudfront/distribution:Distribution"
+ACCESS_CONTROL: Final = "aws:cloudfront/originAccessControl:OriginAccessControl"
+BEHAVIORS: Final = ("default_cache_behavior", "ordered_cache_behaviors[]")
+_CODE_PLACES: Final = ("code", "image_uri", "s3_bucket")
+
+
+def environment(path: str) -> Derived:
+    """The variables at a path; what is not known yet counts as empty, so that names are checked nonetheless."""
+
+    def read(given: Given) -> dict[str, Any] | None:
+        variables = given.raw(path)
+        if not isinstance(variables, Mapping):
+            return None
+        return {name: "" if value is UNKNOWN else value for name, value in variables.items()}
+
+    return Derived(path, read)
+
+
+def present(path: str) -> Derived:
+    """Whether an input is given."""
+    return Derived(path, lambda given: given.has(path))
+
+
+def or_else(path: str, default: Any) -> Derived:
+    """An input, or what the cloud takes where it is left out."""
+    return Derived(path, lambda given: given.get(path) if given.has(path) else default)
+
+
+def events(path: str) -> Derived:
+    """The events of a behaviour's associations that are known."""
+    return Derived(
+        path, lambda given: [each.get("event_type") for _, each in given.inside(f"{path}[]") if each.get("event_type")]
+    )
+
+
+def _archive(given: Given) -> str | None:
+    """`file` for an archive by path to a finished zip, `tree` for one that Pulumi packs."""
+    code = given.get("code")
+    path = getattr(code, "path", None)
+    if code is None:
+        return None
+    return "file" if isinstance(path, str) and path.endswith((".zip", ".jar")) else "tree"
+
+
+def _cache_settings(given: Given) -> list[str]:
+    return [name for name in ("cache_policy_id", "forwarded_values") if given.has(name)]
+
+
+def _behaviors(given: Given) -> list[Given]:
+    return [found for path in BEHAVIORS for _, found in given.inside(path)]
+
+
+def _missing_targets(given: Given) -> list[str] | None:
+    origins = [found.get("origin_id") for path in ("origins[]", "origin_groups[]") for _, found in given.inside(path)]
+    if None in origins or not origins:
+        return None
+    targets = [behavior.get("target_origin_id") for behavior in _behaviors(given)]
+    return sorted({target for target in targets if target is not None} - set(origins))
+
+
+def _origin_ids(given: Given) -> list[str]:
+    return [found.get("origin_id") for _, found in given.inside("origins[]") if found.get("origin_id")]
+
+
+def host_policies(given: Given, function_urls: set[str]) -> list[str]:
+    """Names of the policies that forward Host to one of these origins."""
+    return [
+        cloudfront.HOST_FORWARDING[behavior.get("origin_request_policy_id")]
+        for behavior in _behaviors(given)
+        if behavior.get("target_origin_id") in function_urls
+        and behavior.get("origin_request_policy_id") in cloudfront.HOST_FORWARDING
+    ]
+
+
+def _function_url_origins(given: Given) -> set[str]:
+    return {
+        found.get("origin_id")
+        for _, found in given.inside("origins[]")
+        if ".lambda-url." in (found.get("domain_name") or "")
+    }
+
+
+def _certificate_kind(given: Given) -> str | None:
+    """`default` for CloudFront's own, `own` for one from ACM or IAM."""
+    if given.has("viewer_certificate.acm_certificate_arn") or given.has("viewer_certificate.iam_certificate_id"):
+        return "own"
+    return "default" if given.get("viewer_certificate.cloudfront_default_certificate") is True else None
+
+
+def _reason(*paths: str) -> Derived:
+    return Derived(paths[0], lambda given: any(given.has(path) for path in paths))
+
+
+def _identity_document(field: str) -> Part:
+    return Part(documents.document_rules("IAM", "document"), {"document": field, "reason": _reason("description")})
+
+
+_FUNCTION = Part(
+    (
+        *pick(lambda_.TABLE, "LAMBDA-MEMORY", "LAMBDA-TIMEOUT"),
+        *lambda_.ENVIRONMENT,
+        *lambda_.FUNCTION,
+    ),
+    {
+        "memory_mb": "memory_size",
+        "timeout_s": "timeout",
+        "environment": environment("environment.variables"),
+        "package_type": or_else("package_type", "Zip"),
+        "has_handler": present("handler"),
+        "has_runtime": present("runtime"),
+        "handler_text": "handler",
+        "code_places": Derived("code", lambda given: [name for name in _CODE_PLACES if given.has(name)]),
+        "snap_start": "snap_start.apply_on",
+        "ephemeral_storage_mb": "ephemeral_storage.size",
+        "layers": Derived("layers", lambda given: len(given.items("layers"))),
+        "archive": Derived("code", _archive),
+    },
+)
+_BEHAVIOR_FACTS = {
+    "edge_events": events("lambda_function_associations"),
+    "function_events": events("function_associations"),
+    "cache_settings": Derived("cache_policy_id", _cache_settings),
+}
+_ASSOCIATION = Part(
+    (*pick(edge.TABLE, "E-EVENT", "E2"), *edge.ASSOCIATION),
+    {"event": "event_type", "edge_version_arn": "lambda_arn"},
+)
+
+
+def _at(part: Part, place: str) -> Part:
+    return Part(part.table, part.facts, place)
+
+
+KINDS: Final[Mapping[str, tuple[Part, ...]]] = {
+    FUNCTION: (_FUNCTION,),
+    FUNCTION_URL: (Part(lambda_.FUNCTION_URL, {"cors_max_age_s": "cors.max_age"}),),
+    PERMISSION: (Part(lambda_.PERMISSION),),
+    "aws:lambda/alias:Alias": (Part(lambda_.ALIAS),),
+    "aws:cloudwatch/logGroup:LogGroup": (
+        Part(
+            (*pick(lambda_.TABLE, "LAMBDA-LOG-RETENTION"), *lambda_.LOG_GROUP),
+            {"log_retention_days": "retention_in_days"},
+        ),
+    ),
+    DISTRIBUTION: (
+        Part(
+            cloudfront.DISTRIBUTION,
+            {
+                "missing_targets": Derived("default_cache_behavior.target_origin_id", _missing_targets),
+                "origin_ids": Derived("origins", _origin_ids),
+                "host_policies": Derived(
+                    "origin_request_policy_id", lambda given: host_policies(given, _function_url_origins(given))
+                ),
+                "certificate_kind": Derived("viewer_certificate", _certificate_kind),
+                "has_ssl_support": present("viewer_certificate.ssl_support_method"),
+            },
+        ),
+        Part(
+            pick(cloudfront.TABLE, "CF-CERTIFICATE-REGION"),
+            {"certificate_arn": "acm_certificate_arn"},
+            "viewer_certificate",
+        ),
+        Part(
+            (*pick(cloudfront.TABLE, "CF-ORIGIN-TIMEOUT"), *cloudfront.ORIGIN),
+            {
+                "origin_timeout_s": "custom_origin_config.origin_read_timeout",
+                "keepalive_s": "custom_origin_config.origin_keepalive_timeout",
+                "origin_protocol_policy": "custom_origin_config.origin_protocol_policy",
+            },
+            "origins[]",
+        ),
+        *(Part(cloudfront.BEHAVIOR, _BEHAVIOR_FACTS, place) for place in BEHAVIORS),
+        *(_at(_ASSOCIATION, f"{place}.lambda_function_associations[]") for place in BEHAVIORS),
+    ),
+    ACCESS_CONTROL: (Part(cloudfront.ACCESS_CONTROL),),
+    "aws:iam/role:Role": (_identity_document("assume_role_policy"),),
+    "aws:iam/policy:Policy": (_identity_document("policy"),),
+    "aws:iam/rolePolicy:RolePolicy": (_identity_document("policy"),),
+    "aws:s3/bucket:Bucket": (Part(s3.TABLE),),
+    "aws:s3/bucketPolicy:BucketPolicy": (_identity_document("policy"),),
+    "aws:acm/certificate:Certificate": (Part(certificates.TABLE),),
+}

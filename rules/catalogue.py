@@ -1,0 +1,75 @@
+"""All rules by id, and the table of them that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from rules import aws_links, cdn, cloudfront, edge, fc, lambda_, ram, regions
+from rules.resources import KINDS
+from rules.rule import Rule
+
+_AWS: Final = "AWS"
+_ALIBABA: Final = "Alibaba Cloud"
+_TABLES: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
+    (_AWS, lambda_.TABLE),
+    (_AWS, (*edge.TABLE, *edge.PYTHON_HANDLER)),
+    (_AWS, cloudfront.TABLE),
+    (_AWS, regions.AWS),
+    (_AWS, aws_links.TABLE),
+    (_ALIBABA, fc.TABLE),
+    (_ALIBABA, cdn.TABLE),
+    (_ALIBABA, (*ram.FC_TRUST, *ram.OSS_TRUST)),
+    *((_AWS if type_.startswith("aws:") else _ALIBABA, part.table) for type_, parts in KINDS.items() for part in parts),
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A rule and the clouds that it is about."""
+
+    rule: Rule
+    clouds: frozenset[str]
+
+
+def _entries() -> dict[str, Entry]:
+    found: dict[str, Entry] = {}
+    for cloud, table in _TABLES:
+        for rule in table:
+            clouds = found[rule.id].clouds if rule.id in found else frozenset()
+            found[rule.id] = Entry(found[rule.id].rule if clouds else rule, clouds | {cloud})
+    return dict(sorted(found.items()))
+
+
+RULES: Final[Mapping[str, Entry]] = _entries()
+
+
+def lines() -> Iterator[str]:
+    """The table in Markdown: id, clouds, sentence, source."""
+    yield "| id | clouds | what must be so | source |"
+    yield "|---|---|---|---|"
+    for id_, entry in RULES.items():
+        rule = entry.rule
+        kind = " *(warning)*" if rule.warning else ""
+        yield f"| `{id_}`{kind} | {', '.join(sorted(entry.clouds))} | {_cell(rule.sentence)} | {_cell(rule.source)} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|") or "ours"
+
+
+_HEAD = """# Rules
+
+What a preview refuses before a cloud would. A rule marked *(warning)* only warns, because documents disagree or
+because the answer depends on something that cannot be seen from a program. A rule is switched off for a stack with
+`pulumi config set --path 'rulesOff[0]' <id>`, for the day when a cloud changes; each preview then says so.
+
+`make rules` prints this table; this file is written by `python -m rules > docs/rules.md`.
+
+"""
+
+
+def page() -> str:
+    """The content of docs/rules.md."""
+    return _HEAD + "\n".join(lines()) + "\n"
