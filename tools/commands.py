@@ -224,6 +224,11 @@ def check(call: Call) -> int:
     return int(any(result.returncode for result in results))
 
 
+def rules(call: Call) -> int:
+    """Print the table of all rules; it needs nothing but this Python."""
+    return run([sys.executable, "-m", "rules"], call.places.root, dict(os.environ))
+
+
 def bench(call: Call) -> int:
     names = sorted(path.stem for path in (call.places.root / "bench").glob("*.py") if _is_shown(path))
     only = call["ONLY"]
@@ -339,6 +344,7 @@ COMMANDS: dict[str, tuple[str, str, Callable[[Call], int]]] = {
     "asset": ("asset [STACK=local]", "build the zip; its path is the last line", asset),
     "test": ("test [LAYER=…]", "all tests, or those of one folder of tests/", test),
     "check": ("check", "format, lint and types", check),
+    "rules": ("rules", "what a preview refuses: id, clouds, sentence, source", rules),
     "bench": ("bench [ONLY=…]", "all benchmarks, or one", bench),
     "clean": ("clean [ALL=1]", "remove build results, with ALL also the tools", clean),
 }
