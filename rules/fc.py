@@ -314,6 +314,15 @@ ASYNC_INVOKE = (
         unit=" (seconds)",
         source="Function Compute, Asynchronous invocation",
     ),
+    Rule(
+        id="FC-ASYNC-AGE-PROVIDER",
+        facts=("max_async_event_age_in_seconds",),
+        holds=lambda age: age <= 86_400,
+        accepts="at most 86400 (seconds) by the provider, 604800 by the cloud's own guide",
+        remedy="stay at 86400 or below as long as the provider refuses more",
+        source="Function Compute, Asynchronous invocation; alicloud provider, fcv3_async_invoke_config",
+        warning=True,
+    ),
 )
 
 CUSTOM_DOMAIN = (

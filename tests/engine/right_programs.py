@@ -166,7 +166,7 @@ alicloud.fc.V3Trigger(
         "filter": {{"key": {{"prefix": "source/", "suffix": ".zip"}}}}}}))
 alicloud.fc.V3AsyncInvokeConfig(
     "async", function_name="event", qualifier="LATEST", max_async_retry_attempts=0,
-    max_async_event_age_in_seconds=604800)
+    max_async_event_age_in_seconds=86400)
 logs = alicloud.log.Project("logs", project_name="fc-logs-project")
 alicloud.log.Store("store", project_name=logs.project_name, logstore_name="function", retention_period=3650)
 site = alicloud.oss.Bucket("site", bucket="my-site-bucket")

@@ -459,6 +459,7 @@ CASES = {
     "FC-TRIGGER-METHODS": (TRIGGER, [http(methods=["GET", "PATCH"])], [http(methods=["get"]), http(methods=[])]),
     "FC-ASYNC-RETRIES": values(ASYNC, "max_async_retry_attempts", (0, 8), (9, -1)),
     "FC-ASYNC-AGE": values(ASYNC, "max_async_event_age_in_seconds", (1, 604_800), (0, 604_801)),
+    "FC-ASYNC-AGE-PROVIDER": values(ASYNC, "max_async_event_age_in_seconds", (86_400,), (86_401,)),
     "FC-DOMAIN-PROTOCOL": values(FC_DOMAIN, "protocol", ("HTTP", "HTTP,HTTPS"), ("http",)),
     "FC-DOMAIN-NAME": values(FC_DOMAIN, "custom_domain_name", ("*.example.com",), ("https://example.com",)),
     "FC-DOMAIN-CERTIFICATE": values(
