@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rules.given import Given
-from rules.rule import Report, Rule, check
+from rules.rule import MISSHAPEN, Report, Rule, check
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,20 @@ class Part:
     def _check_one(self, given: Given, label: str, prefix: str) -> Report:
         names = dict.fromkeys(fact for rule in self.table for fact in rule.facts)
         sources = {name: self.facts.get(name, name) for name in names}
-        known = {
-            name: source.read(given) if isinstance(source, Derived) else given.get(source)
-            for name, source in sources.items()
-        }
+        known = {name: _read(source, given) for name, source in sources.items()}
         fields = {
             name: prefix + (source.field if isinstance(source, Derived) else source) for name, source in sources.items()
         }
         return check(self.table, known, label, fields)
+
+
+def _read(source: str | Derived, given: Given) -> Any:
+    if isinstance(source, str):
+        return given.get(source)
+    try:
+        return source.read(given)
+    except MISSHAPEN:
+        return None
 
 
 def pick(table: Iterable[Rule], *ids: str) -> tuple[Rule, ...]:

@@ -9,6 +9,9 @@ from typing import Any
 
 from rules.finding import Finding
 
+MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError)
+"""What comes of a value of another type than a rule is about; types are for the SDKs and the components to refuse."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -62,7 +65,7 @@ def check(
     warnings: list[Finding] = []
     for rule in table:
         values = [facts.get(name) for name in rule.facts]
-        if any(value is None for value in values) or rule.holds(*values):
+        if any(value is None for value in values) or _holds(rule, values):
             continue
         finding = Finding(
             rule=rule.id,
@@ -75,6 +78,13 @@ def check(
         )
         (warnings if rule.warning else errors).append(finding)
     return Report(tuple(errors), tuple(warnings))
+
+
+def _holds(rule: Rule, values: list[Any]) -> bool:
+    try:
+        return bool(rule.holds(*values))
+    except MISSHAPEN:
+        return True
 
 
 def between(low: float, high: float, step: int | None = 1) -> Callable[[object], bool]:

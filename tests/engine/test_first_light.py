@@ -18,6 +18,8 @@ import urllib.response
 
 import pytest
 
+from rules.secrets import credentials
+
 pytestmark = pytest.mark.engine
 
 GREETING = b'{"message": "Hello, Rustacean!"}'
@@ -62,6 +64,13 @@ def test_up_creates_everything_and_prints_the_urls(deployed):
     assert set(counts) == {"created"}
     for name, url in deployed.urls().items():
         assert re.search(rf"^{name}\s+{re.escape(url)}$", deployed.up.stdout, re.MULTILINE)
+
+
+def test_the_state_holds_no_credential(deployed):
+    (file,) = (deployed.root / ".local/state/.pulumi/stacks").glob("*/local.json")
+    text = file.read_text()
+    assert "functionUrl" in text
+    assert credentials({"state": text}) == []
 
 
 def test_the_same_bytes_from_both_clouds(deployed):
