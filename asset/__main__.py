@@ -1,4 +1,7 @@
-"""`python -m asset`: builds both zips; the function zip's path is the last line of stdout."""
+"""`python -m asset`: builds both zips; the function zip's path is the last line of stdout.
+
+`python -m asset audit ZIP --target TARGET` says why a zip, whoever built it, would not start there.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +9,56 @@ import argparse
 import sys
 from pathlib import Path
 
+from asset import audit, targets
 from asset.build import Package, build_edge, build_function
-from rules.finding import UserError
+from rules.finding import Finding, UserError, require_none
 
 
 def main(arguments: list[str]) -> int:
     """Exit code 0, or 1 when the input is wrong (said on stderr, one sentence each)."""
-    parser = argparse.ArgumentParser(prog="python -m asset", description="Build dist/function.zip and dist/edge.zip.")
-    parser.add_argument("--root", type=Path, default=Path(), help="the project's folder (default: the current one)")
-    parser.add_argument("--handler", default="handlers.hello.handler", metavar="handlers.MODULE.FUNCTION")
-    parser.add_argument("--edge-handler", default="handlers.edge.handler", metavar="handlers.MODULE.FUNCTION")
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        edge = build_edge(options.root, options.edge_handler)
-        function = build_function(options.root, options.handler, options.edge_handler, _progress)
+        if options.command == "audit":
+            _audit(options.zip, options.target)
+        else:
+            _build(options)
     except UserError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m asset", description="Build dist/function.zip and dist/edge.zip.")
+    parser.add_argument("--root", type=Path, default=Path(), help="the project's folder (default: the current one)")
+    parser.add_argument("--handler", default="handlers.hello.handler", metavar="handlers.MODULE.FUNCTION")
+    parser.add_argument("--edge-handler", default="handlers.edge.handler", metavar="handlers.MODULE.FUNCTION")
+    commands = parser.add_subparsers(dest="command", title="instead of a build")
+    auditing = commands.add_parser("audit", description="Say why a zip would not start in one of the clouds' images.")
+    auditing.add_argument("zip", type=Path)
+    auditing.add_argument("--target", required=True, help=", ".join(targets.NAMES))
+    return parser
+
+
+def _audit(path: Path, target_name: str) -> None:
+    target = targets.named(target_name)
+    try:
+        found = audit.findings(path, [target])
+    except OSError as error:
+        remedy = f"put this right: {error.strerror or error}"
+        found = [Finding("ASSET-ZIP", "audit", "zip", str(path), "a zip that can be read", remedy)]
+    require_none(found)
+    print(f"{path}: nothing keeps it from starting in {target.cloud}.")
+
+
+def _build(options: argparse.Namespace) -> None:
+    edge = build_edge(options.root, options.edge_handler)
+    function = build_function(options.root, options.handler, options.edge_handler, _progress)
     for package in (edge, function):
         _progress(_summary(package))
     print(options.root / function.path)
-    return 0
 
 
 def _summary(package: Package) -> str:

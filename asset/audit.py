@@ -1,39 +1,78 @@
-"""Says why a built zip would not start, before it is deployed.
+"""Says why a zip would not start, before it is deployed: its names, scripts, handler and size.
 
-The zip carries its own loader and C library, so every library that anything in it needs must be in it too.
+What its ELF files ask of the image that loads them is judged in `binaries`.
 """
 
 from __future__ import annotations
 
-import posixpath
+import json
+import lzma
 import stat
+import struct
 import zipfile
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from asset import elf
-from asset.sources.host import ARCHITECTURES
+from asset import elf, pack
+from asset.binaries import Binaries, executable
+from asset.targets import Target
 from rules.finding import Finding
 
 _RUNTIMES = "Lambda Developer Guide, Building a custom runtime for AWS Lambda"
-_LIBRARIES = PurePosixPath("python/lib")
+_TROUBLE = "Function Compute, Troubleshooting of custom runtimes: exit codes 8 and 127"
+_UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, EOFError, LookupError, OverflowError),
+    *(NotImplementedError, RuntimeError, ValueError),
+)
+"""What reading a damaged, encrypted or otherwise strange zip can raise."""
+_LONGEST_LINE = 256
+_READ_LIMIT = 1024**3
+"""Above the limits of both clouds; what claims to be larger may be a bomb and is not unpacked."""
+_OWN_FOLDERS = ("/var/task/", "/code/", "/opt/")
+"""Where the clouds put a zip or a layer: a program there is ours to bring."""
 
 
-def findings(path: Path) -> list[Finding]:
-    """All that is wrong with the zip `path`; raises OSError when it cannot be read."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = {info.filename: info for info in archive.infolist()}
-            found = [*_names(archive.infolist()), *_bootstrap(archive, entries)]
-            binaries, damaged = _binaries(archive, path.name)
-    except zipfile.BadZipFile as error:
-        return [Finding("ASSET-ZIP", path.name, "content", str(error), "a zip", "build it again")]
-    return [*found, *damaged, *_machines(binaries), *_closure(binaries), *_programs(entries, binaries)]
+def findings(path: Path, targets: Iterable[Target]) -> list[Finding]:
+    """All that keeps the zip `path` from starting in one of the targets; raises OSError when it cannot be read."""
+    with path.open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return list(_of_archive(archive, path, tuple(targets)))
+        except _UNREADABLE as error:
+            value = str(error) or type(error).__name__
+            return [Finding("ASSET-ZIP", path.name, "content", value, "a whole, plain zip", "build it again")]
 
 
-def _names(entries: list[zipfile.ZipInfo]) -> Iterator[Finding]:
+def _of_archive(archive: zipfile.ZipFile, path: Path, targets: tuple[Target, ...]) -> Iterator[Finding]:
+    infos = archive.infolist()
+    entries = {info.filename: info for info in infos}
+    yield from _names(infos)
+    unpacked = sum(info.file_size for info in infos)
+    for target in targets:
+        yield from pack.limit_findings(path.name, "unpacked size", unpacked, target.unpacked_limit, target.source)
+    if unpacked > _READ_LIMIT:
+        accepts = f"at most {_READ_LIMIT} for an audit"
+        yield Finding("ASSET-SIZE", path.name, "unpacked size in bytes", unpacked, accepts, pack.SMALLER)
+        return
+    yield from _bootstrap(archive, entries)
+    yield from _handler(archive, entries)
+    scripts = dict(_scripts(archive, infos))
+    yield from _line_ends(scripts)
+    heads: dict[PurePosixPath, elf.Elf] = {}
+    for info in infos:
+        yield from _head(archive, info, heads)
+    modes = {PurePosixPath(name): info.external_attr >> 16 & 0o777 for name, info in entries.items()}
+    found = Binaries(heads, modes)
+    yield from found.findings()
+    for target in targets:
+        yield from _interpreters(scripts, entries, target)
+        yield from found.findings_on(target)
+
+
+def _names(infos: list[zipfile.ZipInfo]) -> Iterator[Finding]:
     seen: set[str] = set()
-    for info in entries:
+    for info in infos:
         name = PurePosixPath(info.filename)
         if name.is_absolute() or ".." in name.parts or "\\" in info.filename:
             accepts = "a relative path below the root of the zip"
@@ -50,85 +89,93 @@ def _bootstrap(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo])
     if "bootstrap" not in entries:
         yield Finding("ASSET-BOOTSTRAP", "zip", "bootstrap", "missing", "a file at the root", remedy, _RUNTIMES)
         return
-    if not _executable(entries["bootstrap"]):
+    if not executable(entries["bootstrap"].external_attr >> 16):
         mode = oct(entries["bootstrap"].external_attr >> 16 & 0o777)
         yield Finding("ASSET-BOOTSTRAP", "bootstrap", "mode", mode, "executable for all (0o755)", remedy, _RUNTIMES)
-    content = archive.read("bootstrap")
-    first = content.split(b"\n", 1)[0]
-    if not elf.is_elf(content) and not first.startswith(b"#!/"):
+    first = _first_line(archive, entries["bootstrap"])
+    if not elf.is_elf(first) and not first.startswith(b"#!/"):
         accepts = "'#!' and an absolute path, or an ELF program"
         yield Finding("ASSET-BOOTSTRAP", "bootstrap", "first line", _text(first), accepts, remedy, _RUNTIMES)
-    if not elf.is_elf(content) and b"\r" in content:
-        yield Finding("ASSET-BOOTSTRAP", "bootstrap", "line end", "CR LF", "LF", remedy, _RUNTIMES)
 
 
-def _binaries(archive: zipfile.ZipFile, zip_name: str) -> tuple[dict[PurePosixPath, elf.Elf], list[Finding]]:
-    found: dict[PurePosixPath, elf.Elf] = {}
-    damaged: list[Finding] = []
-    for info in archive.infolist():
-        with archive.open(info) as file:
-            if file.read(len(elf.MAGIC)) != elf.MAGIC:
-                continue
-            content = elf.MAGIC + file.read()
-        try:
-            found[PurePosixPath(info.filename)] = elf.parse(content)
-        except elf.ElfError as error:
-            remedy = f"replace the file, then build {zip_name} again"
-            damaged.append(Finding("ASSET-ELF", info.filename, "content", str(error), "a whole ELF file", remedy))
-    return found, damaged
+def _handler(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo]) -> Iterator[Finding]:
+    """That the module of the handler which our manifest names can be imported by the Python in the zip."""
+    name = _manifest(archive, entries).get("handler")
+    if not isinstance(name, str) or "runtime/main.pyc" not in entries:
+        return
+    stem = name.rpartition(".")[0].replace(".", "/")
+    found = [f"{stem}{end}" for end in ("/__init__.pyc", "/__init__.py", ".pyc", ".py") if f"{stem}{end}" in entries]
+    if not found:
+        remedy = f"create {stem}.py or correct the setting `handler`"
+        yield Finding("ASSET-HANDLER", "manifest.json", "handler", name, "in a module of the zip", remedy)
+        return
+    expected = _magic(archive, "runtime/main.pyc")
+    if found[0].endswith(".pyc") and _magic(archive, found[0]) != expected:
+        accepts = f"{expected.hex()}, as in runtime/main.pyc"
+        remedy = "build the zip again, all of it with one Python"
+        yield Finding("ASSET-HANDLER", found[0], "bytecode", _magic(archive, found[0]).hex(), accepts, remedy)
 
 
-def _machines(binaries: Mapping[PurePosixPath, elf.Elf]) -> Iterator[Finding]:
-    """The loader's machine is the zip's; without a loader, that of the first binary."""
-    first = next((head for name, head in binaries.items() if _is_loader(name)), next(iter(binaries.values()), None))
-    for name, head in binaries.items():
-        if first is not None and head.machine != first.machine:
-            accepts = _machine_name(first.machine)
-            remedy = f"put the {accepts} build of this file in its place"
-            yield Finding("ASSET-MACHINE", str(name), "processor", _machine_name(head.machine), accepts, remedy)
+def _manifest(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo]) -> dict[str, object]:
+    if "manifest.json" not in entries:
+        return {}
+    manifest = json.loads(archive.read("manifest.json"))
+    return manifest if isinstance(manifest, dict) else {}
 
 
-def _closure(binaries: Mapping[PurePosixPath, elf.Elf]) -> Iterator[Finding]:
-    """A library is found where `bootstrap` points the loader, or where a file in the zip says (ld.so(8))."""
-    inherited = {folder for name, head in binaries.items() for folder in _folders(head.rpath, name)}
-    for name, head in binaries.items():
-        searched = {_LIBRARIES, *inherited, *_folders(head.runpath, name)}
-        for library in head.needed:
-            if not any(folder / library in binaries for folder in searched):
-                remedy = f"add {library}, or replace the file by a build that does not need it"
-                yield Finding("ASSET-LIBRARY", str(name), "needed library", library, "in the zip", remedy)
+def _magic(archive: zipfile.ZipFile, name: str) -> bytes:
+    with archive.open(name) as file:
+        return file.read(4)
 
 
-def _folders(paths: tuple[str, ...], name: PurePosixPath) -> set[PurePosixPath]:
-    """The folders of the zip that search paths of the binary `name` lead to."""
-    local = (path.replace("${ORIGIN}", "$ORIGIN") for path in paths)
-    return {
-        PurePosixPath(posixpath.normpath(path.replace("$ORIGIN", str(name.parent))))
-        for path in local
-        if path.startswith("$ORIGIN")
-    }
+def _scripts(archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo]) -> Iterator[tuple[str, bytes]]:
+    """Name -> content of every executable file that is no ELF program."""
+    for info in infos:
+        if info.filename == "bootstrap" or info.external_attr >> 16 & 0o111:
+            first = _first_line(archive, info)
+            if first.startswith(b"#!"):
+                yield info.filename, archive.read(info)
 
 
-def _programs(entries: Mapping[str, zipfile.ZipInfo], binaries: Mapping[PurePosixPath, elf.Elf]) -> Iterator[Finding]:
-    for name, head in binaries.items():
-        # Some libraries, libc among them, name a loader too, but no program has a soname.
-        started = _is_loader(name) or (head.interpreter and head.soname is None)
-        if started and not _executable(entries[str(name)]):
-            mode = oct(entries[str(name)].external_attr >> 16 & 0o777)
-            remedy = f"run `chmod +x {name}`, then build again"
-            yield Finding("ASSET-MODE", str(name), "mode", mode, "executable for all (0o755)", remedy)
+def _line_ends(scripts: Mapping[str, bytes]) -> Iterator[Finding]:
+    for name, content in scripts.items():
+        if b"\r" in content:
+            remedy = f"write {name} with LF line ends, for example with `sed -i 's/\\r$//' {name}`"
+            yield Finding("ASSET-LINE-END", name, "line end", "CR LF", "LF", remedy, _TROUBLE)
 
 
-def _is_loader(name: PurePosixPath) -> bool:
-    return name.parent == _LIBRARIES and name.name.startswith("ld-linux")
+def _interpreters(
+    scripts: Mapping[str, bytes], entries: Mapping[str, zipfile.ZipInfo], target: Target
+) -> Iterator[Finding]:
+    for name, content in scripts.items():
+        words = content.split(b"\n", 1)[0][2:_LONGEST_LINE].decode(errors="replace").split()
+        program = words[0] if words else ""
+        ours = next((program.removeprefix(folder) for folder in _OWN_FOLDERS if program.startswith(folder)), None)
+        if ours in entries or (program in target.programs and program != "/usr/bin/env"):
+            continue
+        if program == "/usr/bin/env" and words[-1] in {"sh", "bash"}:
+            continue
+        accepts = f"a program that {target.cloud} has, such as /bin/sh"
+        remedy = f"begin {name} with `#!/bin/sh`, or bring the program in the zip and start it from there"
+        yield Finding("ASSET-SHEBANG", name, "interpreter", " ".join(words), accepts, remedy, target.source)
 
 
-def _executable(info: zipfile.ZipInfo) -> bool:
-    return (info.external_attr >> 16) & 0o555 == 0o555
+def _head(archive: zipfile.ZipFile, info: zipfile.ZipInfo, heads: dict[PurePosixPath, elf.Elf]) -> Iterator[Finding]:
+    """Adds what the ELF file says of itself to `heads`."""
+    with archive.open(info) as file:
+        if file.read(len(elf.MAGIC)) != elf.MAGIC:
+            return
+        content = elf.MAGIC + file.read()
+    try:
+        heads[PurePosixPath(info.filename)] = elf.parse(content)
+    except elf.ElfError as error:
+        remedy = "replace the file by a whole one, then build the zip again"
+        yield Finding("ASSET-ELF", info.filename, "content", str(error), "a whole ELF file", remedy)
 
 
-def _machine_name(machine: int) -> str:
-    return ARCHITECTURES.get(machine, f"machine type {machine}")
+def _first_line(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    with archive.open(info) as file:
+        return file.readline(_LONGEST_LINE).rstrip(b"\r\n")
 
 
 def _text(line: bytes) -> str:

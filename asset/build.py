@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from asset import audit, bytecode, handler, interpreter, launch, pack, tree
 from asset.cache import Cache, Kept, stamp
 from asset.pack import PROGRAM, Member
 from asset.sources import Interpreter, host
+from asset.targets import named
 from rules.finding import Finding, UserError, require_none
 
 Progress = Callable[[str], None]
@@ -45,12 +46,20 @@ def _silent(_: str) -> None:
     """Tell nobody."""
 
 
-def build_function(root: Path, handler_name: str, edge_handler_name: str, progress: Progress = _silent) -> Package:
+def build_function(
+    root: Path,
+    handler_name: str,
+    edge_handler_name: str,
+    progress: Progress = _silent,
+    *,
+    target_names: Iterable[str] = ("al2023", "debian10"),
+) -> Package:
     """Build `dist/function.zip` from `root/runtime` and `root/handlers`, or return it when no input changed.
 
     The names are `handlers.<module>.<function>`; the edge handler's module is left out. `progress` is told in one
-    line what takes time. Raises UserError.
+    line what takes time. The zip is audited for the targets. Raises UserError.
     """
+    targets = [named(each) for each in target_names]
     name = handler.parse_name(handler_name)
     handlers = handler.without_edge(tree.read(root, handler.PACKAGE), name, handler.parse_name(edge_handler_name))
     sources = _runtime_sources(root) | handlers
@@ -58,7 +67,7 @@ def build_function(root: Path, handler_name: str, edge_handler_name: str, progre
         python = host.locate()
         base_key = _interpreter_key(python)
         path = OUTPUT / "function.zip"
-        key = _key(base_key, str(name), pack.digest(sources))
+        key = _key(base_key, str(name), pack.digest(sources), *(target.name for target in targets))
         kept = cache.find(root / path, key)
         if kept is None:
             members = _application(name, sources, python)
@@ -66,7 +75,7 @@ def build_function(root: Path, handler_name: str, edge_handler_name: str, progre
             members["manifest.json"] = _manifest(name, python, base, members)
             progress("packing function.zip")
             pack.write(cache.new(root / path), members, base.path)
-            require_none(audit.findings(cache.new(root / path)))
+            require_none(audit.findings(cache.new(root / path), targets))
             kept = _keep(cache, root / path, key, base.unpacked_size + pack.unpacked_size(members))
         return Package(path, kept.sha256, kept.size, kept.unpacked_size)
 
@@ -146,7 +155,6 @@ def _interpreter_zip(cache: Cache, python: Interpreter, key: str, progress: Prog
 
 
 def _keep(cache: Cache, path: Path, key: str, unpacked_size: int) -> Kept:
-    require_none(pack.size_findings(path.name, cache.new(path).stat().st_size, unpacked_size))
     return cache.keep(path, key, unpacked_size)
 
 

@@ -19,8 +19,13 @@ AARCH64 = 183
 
 _PT_LOAD, _PT_DYNAMIC, _PT_INTERP = 1, 2, 3
 _DT_NEEDED, _DT_STRTAB, _DT_STRSZ, _DT_SONAME, _DT_RPATH, _DT_RUNPATH = 1, 5, 10, 14, 15, 29
+_DT_VERDEF, _DT_VERDEFNUM = 0x6FFFFFFC, 0x6FFFFFFD
 _DT_VERNEED, _DT_VERNEEDNUM = 0x6FFFFFFE, 0x6FFFFFFF
 _EXTENDED_COUNT = 0xFFFF
+_NAMES_THE_FILE = 1
+"""VER_FLG_BASE: this entry is the library's own name, no version."""
+_LONGEST_STRING = 4096
+"""PATH_MAX of Linux; what is longer can name no file, and reading it again and again would take for ever."""
 
 Buffer = bytes | mmap.mmap
 
@@ -46,6 +51,8 @@ class Elf:
     runpath: tuple[str, ...]
     versions: Mapping[str, tuple[str, ...]]
     """Needed library -> symbol versions that it must offer, such as `GLIBC_2.17`."""
+    defined: tuple[str, ...]
+    """Symbol versions that this library offers."""
     loaded_size: int
     """Bytes from the start of the file that segments, program headers or the ELF header cover."""
 
@@ -132,6 +139,7 @@ class _Reader:
             rpath=_paths(string.all(_DT_RPATH)),
             runpath=_paths(string.all(_DT_RUNPATH)),
             versions=self.versions(segments, dynamic, string),
+            defined=tuple(self.defined(segments, dynamic, string)),
             loaded_size=loaded_size,
         )
 
@@ -168,7 +176,7 @@ class _Reader:
         tags = dict(dynamic)
         if _DT_VERNEED not in tags:
             return {}
-        budget = len(self.data) // 16  # each entry takes 16 bytes: more of them means a table that overlaps itself
+        budget = self.entries()
         offset = _file_offset(segments, tags[_DT_VERNEED])
         found: dict[str, tuple[str, ...]] = {}
         for _ in range(tags.get(_DT_VERNEEDNUM, 0)):
@@ -183,6 +191,25 @@ class _Reader:
                 break
             offset += step
         return found
+
+    def defined(self, segments: list[_Segment], dynamic: list[tuple[int, int]], string: _Strings) -> Iterator[str]:
+        tags = dict(dynamic)
+        if _DT_VERDEF not in tags:
+            return
+        offset = _file_offset(segments, tags[_DT_VERDEF])
+        if tags.get(_DT_VERDEFNUM, 0) > self.entries():
+            raise ElfError("the table of offered versions overlaps itself")
+        for _ in range(tags.get(_DT_VERDEFNUM, 0)):
+            _, flags, _, _, _, first, step = self.unpack("HHHHIII", offset)
+            if not flags & _NAMES_THE_FILE:
+                yield string.at(self.unpack("II", offset + first)[0])
+            if step == 0:
+                return
+            offset += step
+
+    def entries(self) -> int:
+        """An entry of a version table takes 16 bytes or more: a longer table overlaps itself."""
+        return len(self.data) // 16
 
     def version_names(self, offset: int, count: int) -> Iterator[int]:
         for _ in range(count):
@@ -206,9 +233,9 @@ class _Strings:
         return (self.at(value) for key, value in self.dynamic if key == tag)
 
     def at(self, offset: int) -> str:
-        end = self.table.find(b"\0", offset)
+        end = self.table.find(b"\0", offset, offset + _LONGEST_STRING)
         if offset >= len(self.table) or end < 0:
-            raise ElfError(f"the string at {offset} lies outside its table")
+            raise ElfError(f"the string at {offset} is too long or lies outside its table")
         return self.table[offset:end].decode()
 
 

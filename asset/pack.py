@@ -15,9 +15,8 @@ from rules.finding import Finding
 PLAIN = 0o644
 PROGRAM = 0o755
 
-ZIPPED_LIMIT = 50 * 1024 * 1024
-UNPACKED_LIMIT = 250 * 1024 * 1024
-_QUOTAS = "Lambda Developer Guide, Lambda quotas"
+SMALLER = "take large data files out of handlers/ and read them from a bucket at run time"
+"""What to do about a zip above a limit."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
@@ -65,21 +64,7 @@ def unpacked_size(members: Mapping[str, Member]) -> int:
     return sum(len(member.data) for member in members.values())
 
 
-def size_findings(name: str, size: int, unpacked: int) -> Iterator[Finding]:
-    """What Lambda says about the size of the zip `name`, in bytes packed and unpacked."""
-    if size > ZIPPED_LIMIT:
-        yield _too_large(name, "size", size, ZIPPED_LIMIT)
-    if unpacked > UNPACKED_LIMIT:
-        yield _too_large(name, "unpacked size", unpacked, UNPACKED_LIMIT)
-
-
-def _too_large(name: str, field: str, size: int, limit: int) -> Finding:
-    return Finding(
-        rule="ASSET-SIZE",
-        component=name,
-        field=f"{field} in bytes",
-        value=size,
-        accepts=f"at most {limit}",
-        remedy="take large data files out of handlers/ and read them from a bucket at run time",
-        source=_QUOTAS,
-    )
+def limit_findings(name: str, field: str, size: int, limit: int | None, source: str = "") -> Iterator[Finding]:
+    """What a cloud says when `field` of the zip `name`, in bytes, is above its limit; None for no limit."""
+    if limit is not None and size > limit:
+        yield Finding("ASSET-SIZE", name, f"{field} in bytes", size, f"at most {limit}", SMALLER, source)

@@ -195,6 +195,14 @@ def asset(call: Call) -> int:
     return _python(call, "-m", "asset", "--handler", handler, "--edge-handler", edge_handler)
 
 
+def audit(call: Call) -> int:
+    for variable in ("ZIP", "TARGET"):
+        if not call[variable]:
+            raise Problem(f"{variable} is missing; for example `make audit ZIP=dist/function.zip TARGET=al2023`.")
+    machine.make_ready(call.places, machine.PROGRAM, cli=False)
+    return _python(call, "-m", "asset", "audit", call["ZIP"], "--target", call["TARGET"])
+
+
 def test(call: Call) -> int:
     tests = call.places.root / "tests"
     layers = sorted({path.relative_to(tests).parts[0] for path in tests.rglob("test_*.py")})
@@ -342,13 +350,14 @@ COMMANDS: dict[str, tuple[str, str, Callable[[Call], int]]] = {
     "invoke": ("invoke FN=lambda|edge|fc [EVENT='{…}']", "the result, the log, duration and memory", invoke),
     "logs": ("logs FN=lambda|edge|fc", "the function's log", logs),
     "asset": ("asset [STACK=local]", "build the zip; its path is the last line", asset),
+    "audit": ("audit ZIP=… TARGET=al2023|debian9…12", "why a zip would not start there", audit),
     "test": ("test [LAYER=…]", "all tests, or those of one folder of tests/", test),
     "check": ("check", "format, lint and types", check),
     "rules": ("rules", "what a preview refuses: id, clouds, sentence, source", rules),
     "bench": ("bench [ONLY=…]", "all benchmarks, or one", bench),
     "clean": ("clean [ALL=1]", "remove build results, with ALL also the tools", clean),
 }
-VARIABLES = ("STACK", "FN", "EVENT", "LAYER", "ONLY", "PORT", "ALL")
+VARIABLES = ("STACK", "FN", "EVENT", "LAYER", "ONLY", "PORT", "ALL", "ZIP", "TARGET")
 
 
 def main(arguments: list[str], root: Path) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
-from elftools.elf.gnuversions import GNUVerNeedSection
+from elftools.elf.gnuversions import GNUVerDefSection, GNUVerNeedSection
 from elftools.elf.segments import InterpSegment
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,7 +41,7 @@ def judged(stream):
     """What pyelftools says about the same file."""
     file = ELFFile(stream)
     facts = {"bits": file.elfclass, "machine": file["e_machine"], "interpreter": None, "needed": [], "soname": None}
-    facts |= {"rpath": [], "runpath": [], "versions": versions(file)}
+    facts |= {"rpath": [], "runpath": [], "versions": versions(file), "defined": defined(file)}
     for segment in file.iter_segments():
         if isinstance(segment, InterpSegment):
             facts["interpreter"] = segment.get_interp_name()
@@ -66,6 +66,17 @@ def versions(file):
     return found
 
 
+def defined(file):
+    """Without the first name, which is the library's own."""
+    found = []
+    for section in file.iter_sections():
+        if isinstance(section, GNUVerDefSection):
+            for definition, names in section.iter_versions():
+                if not definition["vd_flags"] & 1:
+                    found.append(next(iter(names)).name)
+    return found
+
+
 MACHINES = {elf.X86_64: "EM_X86_64", elf.AARCH64: "EM_AARCH64", 8: "EM_MIPS"}
 
 
@@ -79,6 +90,7 @@ def said(head):
         "rpath": list(head.rpath),
         "runpath": list(head.runpath),
         "versions": {library: list(names) for library, names in head.versions.items()},
+        "defined": list(head.defined),
     }
 
 
@@ -143,6 +155,23 @@ def test_damaged_file_is_refused_or_read_but_never_breaks_the_reader(changes):
         elf.parse(bytes(data))
     except elf.ElfError:
         return
+
+
+@given(st.lists(st.tuples(st.integers(0, 1200), st.integers(0, 255)), max_size=8), st.integers(0, 1200))
+def test_damaged_tables_never_break_the_reader(changes, length):
+    """A file that is mostly tables: each byte that changes is one that the reader follows."""
+    whole = tiny.library(
+        64, "<", elf.X86_64, {"needed": "a", "soname": "b"}, interpreter="/l", versions={"a": ["V_1"]}, defined=["W_1"]
+    )
+    assert elf.parse(whole).defined == ("W_1",)
+    data = bytearray(whole)
+    for place, value in changes:
+        data[place % len(data)] = value
+    for damaged in (bytes(data), bytes(data[:length])):
+        try:
+            elf.parse(damaged)
+        except elf.ElfError:
+            continue
 
 
 def test_table_of_versions_that_overlaps_itself_is_refused_at_once():
