@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from asset.build import Package, build_edge, build_function
+from asset.plan import Plan
 
-__all__ = ["Package", "build_edge", "build_function"]
+__all__ = ["Package", "Plan", "build_edge", "build_function"]

@@ -17,22 +17,30 @@ from rules.finding import Finding, UserError
 _WORKER = Path(__file__).with_name("compile_worker.py")
 
 
-def compiled(sources: Mapping[str, bytes], compiler: Path) -> dict[str, bytes]:
+def compiled(sources: Mapping[str, bytes], compiler: Path, *, docstrings: bool = True) -> dict[str, bytes]:
     """Compile `{"handlers/hello.py": source}` to `{"handlers/hello.pyc": bytecode}`.
 
-    `compiler` is a Python of the version that will load the result. Raises UserError with one finding for each file
-    that does not compile.
+    `compiler` is a Python of the version that will load the result. Without docstrings the code keeps its asserts,
+    unlike under -OO. Raises UserError with one finding for each file that does not compile.
     """
+    outcome = attempted(sources, compiler, docstrings=docstrings)
+    broken = [syntax_finding(name, message, line) for name, (pyc, message, line) in outcome.items() if not pyc]
+    if broken:
+        raise UserError(broken)
+    return {f"{name}c": pyc for name, (pyc, _, _) in outcome.items()}
+
+
+def attempted(
+    sources: Mapping[str, bytes], compiler: Path, *, docstrings: bool = True
+) -> dict[str, tuple[bytes, str, int]]:
+    """Name -> bytecode, message and line; the bytecode is empty where the source does not compile."""
     names = sorted(sources)
     request = marshal.dumps([(name, sources[name]) for name in names], 2)
     command = [str(compiler), "-I", "-S", "-B", "-X", "utf8", "-W", "ignore", str(_WORKER)]
+    command += [] if docstrings else ["--without-docstrings"]
     reply = subprocess.run(command, input=request, stdout=subprocess.PIPE, check=True).stdout
     results: list[tuple[bytes, str, int]] = marshal.loads(reply)  # noqa: S302 (from our own child process)
-    outcome = list(zip(names, results, strict=True))
-    broken = [syntax_finding(name, message, line) for name, (pyc, message, line) in outcome if not pyc]
-    if broken:
-        raise UserError(broken)
-    return {f"{name}c": pyc for name, (pyc, _, _) in outcome}
+    return dict(zip(names, results, strict=True))
 
 
 def syntax_finding(name: str, message: str, line: int) -> Finding:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,17 @@ class Cache:
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return None
+
+    def tree(self, name: str, fill: Callable[[Path], None]) -> Path:
+        """A folder of that name, which `fill` fills once; one that was cut off is filled again."""
+        folder = self.records / "trees" / name
+        if not folder.is_dir():
+            new = folder.with_name(f"{name}.new")
+            shutil.rmtree(new, ignore_errors=True)
+            new.mkdir(parents=True)
+            fill(new)
+            new.rename(folder)
+        return folder
 
     def new(self, path: Path) -> Path:
         """Where to write what shall become `path`; only `keep` puts it there."""

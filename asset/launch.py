@@ -24,15 +24,20 @@ if [ -z "${{SSL_CERT_FILE+set}}" ]; then
 fi
 """
 
-_EXEC = """\
+_OWN_LOADER = """\
 exec "$d/{lib}/{loader}" --inhibit-cache --library-path "$d/{lib}" --argv0 "$d/{bin}/{python}" \\
   "$d/{bin}/{python}.bin" {arguments}
 """
 
+_LIBRARY_PATH = """\
+export LD_LIBRARY_PATH="$d/{lib}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}"
+"""
 
-def program_name(interpreter: Interpreter) -> str:
-    """Such as `python3.13`."""
-    return "python" + ".".join(interpreter.version.split(".")[:2])
+_IMAGES_LOADER = """\
+exec "$d/{bin}/{python}" {arguments}
+"""
+
+_ISOLATED = '-I -S -E -B -X utf8 "$d/runtime/main.pyc"'
 
 
 def bootstrap(interpreter: Interpreter) -> bytes:
@@ -40,19 +45,17 @@ def bootstrap(interpreter: Interpreter) -> bytes:
 
     The root is the script's own folder: in a Lambda layer that is /opt, whatever LAMBDA_TASK_ROOT says.
     """
-    run = _EXEC.format(
-        lib="python/lib",
-        bin="python/bin",
-        loader=interpreter.loader.name,
-        python=program_name(interpreter),
-        arguments='-I -S -E -B -X utf8 "$d/runtime/main.pyc"',
-    )
+    python = {"python": interpreter.name, "bin": "python/bin", "arguments": _ISOLATED}
+    lib = f"python/{interpreter.libraries_folder}"
+    if interpreter.loader is not None:
+        run = _OWN_LOADER.format(lib=lib, loader=interpreter.loader.name, **python)
+    else:
+        path = _LIBRARY_PATH.format(lib=lib) if interpreter.search_path else ""
+        run = path + _IMAGES_LOADER.format(**python)
     return (_START.format() + _CERTIFICATES.format() + run).encode()
 
 
-def wrapper(interpreter: Interpreter) -> bytes:
+def wrapper(interpreter: Interpreter, loader: str) -> bytes:
     """What `sys.executable` names, so that a child process gets the same loader and libraries."""
-    run = _EXEC.format(
-        lib="../lib", bin=".", loader=interpreter.loader.name, python=program_name(interpreter), arguments='"$@"'
-    )
+    run = _OWN_LOADER.format(lib="../lib", bin=".", loader=loader, python=interpreter.name, arguments='"$@"')
     return (_START.format() + run).encode()

@@ -8,29 +8,29 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from asset.sources import Interpreter
-
 _DOCUMENTS = Path("/usr/share/doc")
 _COMMON = Path("/usr/share/common-licenses")
 _COMMON_NAME = re.compile(r"/usr/share/common-licenses/([A-Za-z]+(?:-[0-9.]*[0-9])?)")
 
 
-def texts(interpreter: Interpreter) -> dict[str, bytes]:
+def of_host(version: str, origins: Mapping[str, Path], standard_library: Path) -> dict[str, bytes]:
     """Licence file name -> text, with an index (`README`) of which file came from which package and source.
 
-    Texts come from the standard library's own LICENSE.txt and from Debian's package database. On a host with another
-    package manager the index still names every library, and says that its text has to be added by hand.
+    `origins` are the binaries that go along. Texts come from the standard library's own LICENSE.txt and from Debian's
+    package database. On a host with another package manager the index still names every library, and says that its
+    text has to be added by hand.
     """
-    origins = {interpreter.program.name: interpreter.program, interpreter.loader.name: interpreter.loader}
-    origins.update(interpreter.libraries)
     packages = _packages(origins)
     sources = _source_packages(packages.values())
-    found = _package_texts(packages.values())
-    own = interpreter.standard_library / "LICENSE.txt"
-    if own.is_file():
-        found["CPython.txt"] = own.read_bytes()
-    found["README"] = _index(interpreter, origins, packages, sources).encode()
+    found = {**_package_texts(packages.values()), **of_python(standard_library)}
+    found["README"] = _index(version, origins, packages, sources).encode()
     return found
+
+
+def of_python(standard_library: Path) -> dict[str, bytes]:
+    """Python's own licence, where the folder has it."""
+    own = standard_library / "LICENSE.txt"
+    return {"CPython.txt": own.read_bytes()} if own.is_file() else {}
 
 
 def _packages(origins: Mapping[str, Path]) -> dict[str, str]:
@@ -78,10 +78,8 @@ def _package_texts(packages: Iterable[str]) -> dict[str, bytes]:
     return found
 
 
-def _index(
-    interpreter: Interpreter, origins: Mapping[str, Path], packages: Mapping[str, str], sources: Mapping[str, str]
-) -> str:
-    lines = [f"CPython {interpreter.version} and the libraries that go along with it, each under its own licence.", ""]
+def _index(version: str, origins: Mapping[str, Path], packages: Mapping[str, str], sources: Mapping[str, str]) -> str:
+    lines = [f"CPython {version} and the libraries that go along with it, each under its own licence.", ""]
     for name in sorted(origins):
         package = packages.get(name)
         if package is None:

@@ -12,6 +12,7 @@ _DIRECTORIES = frozenset(
         "_pyrepl",
         "curses",
         "dist-packages",
+        "distutils",
         "ensurepip",
         "idlelib",
         "lib2to3",
@@ -27,7 +28,12 @@ _DIRECTORIES = frozenset(
 )
 """Tests, the desktop, the terminal, installers: nothing that a function on a server imports."""
 
-_MODULES = frozenset({"antigravity.py", "sitecustomize.py", "this.py", "turtle.py", "usercustomize.py"})
+_MODULES = frozenset(
+    {
+        *("antigravity.py", "sitecustomize.py", "this.py", "turtle.py", "usercustomize.py"),
+        "_pydecimal.py",  # stands in for the extension module `_decimal`, which is there
+    }
+)
 
 _EXTENSIONS = frozenset(
     {

@@ -12,7 +12,7 @@ from typing import Any
 import pulumi
 
 from components.validation import ProgramError
-from rules import catalogue, cdn, cloudfront, edge, fc, lambda_, regions
+from rules import catalogue, cdn, cloudfront, edge, fc, interpreter, lambda_, regions
 from rules.finding import Finding
 from rules.rule import Report, check
 
@@ -30,6 +30,12 @@ class Settings:
     alibaba: bool
     handler: str
     """`package.module.function`."""
+    interpreter: str
+    """`host`, `wheel`, `deb`, `archive` or `none`."""
+    architecture: str
+    """`x86_64` or `arm64`; empty for the building machine's."""
+    bootstrap_path: str
+    """The user's own folder or zip, for the interpreter `none`."""
     edge_handler: str
     edge_event: str
     edge_runtime: str
@@ -65,7 +71,7 @@ class Settings:
 
 
 def _check(values: Mapping[str, Any]) -> Report:
-    report = Report()
+    report = _held(interpreter.TABLE, _renamed(values, "interpreter", "architecture", "bootstrap_path"))
     if values.get("aws") is False and values.get("alibaba") is False:
         report += Report(errors=(_nothing_to_deploy(),))
     if values.get("aws"):

@@ -7,14 +7,14 @@ import os
 import platform
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from asset import elf, libraries, trim
+from asset import elf, libraries, licences, trim
+from asset.binaries import ARCHITECTURES
 from asset.sources import Interpreter
 from rules.finding import Finding, UserError, require_none
-
-ARCHITECTURES = {elf.X86_64: "x86_64", elf.AARCH64: "arm64"}
 
 _OLDEST_GLIBC = (2, 33)
 """First glibc whose loader knows `--argv0`, without which `sys.executable` would name the wrong file."""
@@ -23,7 +23,6 @@ _REQUIRED_MODULES = ("_hashlib", "_socket", "_ssl", "zlib")
 
 _OPENED_AT_RUN_TIME = (
     "libgcc_s.so.1",
-    "libstdc++.so.6",
     "libresolv.so.2",
     "libnss_dns.so.2",
     "libnss_files.so.2",
@@ -34,6 +33,8 @@ _OPENED_AT_RUN_TIME = (
 )
 """What no DT_NEEDED of the interpreter names: thread cancellation, name service, and what wheels link to."""
 
+_FOR_WHEELS = ("libstdc++.so.6",)
+"""What only dependencies need, and not all of them: it takes 0.75 MB of the zip."""
 
 _ON_LINUX = (
     "run make in a Linux machine, container or WSL with Debian 12, Ubuntu 22.04, Amazon Linux 2023 or newer, "
@@ -41,46 +42,55 @@ _ON_LINUX = (
 )
 
 
-def locate() -> Interpreter:
+def locate(architecture: str = "") -> Interpreter:
     """Find the running CPython and all that it needs; a virtual environment counts as the CPython below it.
 
     Raises UserError when this host's Python cannot run elsewhere: no Linux, no CPython, no glibc or one before 2.33,
-    a processor that neither cloud has, a missing library or a missing extension module.
+    a processor that neither cloud has or another than `architecture`, a missing library or extension module.
     """
     require_linux()
     require_none(_host_findings())
-    program = Path("/proc/self/exe").resolve()
+    program = running_program()
     head = elf.read(program)
-    require_none(_program_findings(program, head))
-    standard_library = Path(sysconfig.get_path("stdlib"))
-    modules = tuple(trim.standard_library(standard_library))
+    require_none(_program_findings(program, head, architecture))
+    standard_library = running_library()
+    modules = {str(name): standard_library / name for name in trim.standard_library(standard_library)}
     loader = Path(head.interpreter or "")
-    found = _libraries([program, *(standard_library / name for name in modules if name.suffix == ".so")], head.machine)
+    search = libraries.Search(head.machine)
+    extras = {name: path for name in _OPENED_AT_RUN_TIME if (path := search.find(name))}
+    extensions = [path for path in modules.values() if path.suffix == ".so"]
+    found = libraries.closure([program, *extensions, *extras.values()], search) | extras
     found.pop(loader.name, None)
+    optional = {name: path for name in _FOR_WHEELS if name not in found and (path := search.find(name))}
+    files = {program.name: program, loader.name: loader, **found, **optional}
     return Interpreter(
         version=platform.python_version(),
         architecture=ARCHITECTURES[head.machine],
         glibc=_glibc(),
         program=program,
-        compiler=program,
         loader=loader,
         libraries=found,
-        standard_library=standard_library,
+        optional=optional,
         modules=modules,
         library_folder=f"{sys.platlibdir}/{standard_library.name}",
+        licences=partial(licences.of_host, platform.python_version(), files, standard_library),
     )
+
+
+def running_program() -> Path:
+    """The ELF file of the Python that runs this program; it compiles for all sources."""
+    return Path("/proc/self/exe").resolve()
+
+
+def running_library() -> Path:
+    """The standard library of the Python that runs this program."""
+    return Path(sysconfig.get_path("stdlib"))
 
 
 def require_linux() -> None:
     """Raise UserError on another operating system, where nothing here works."""
     if sys.platform != "linux":
         raise UserError([_finding("operating system", sys.platform, "linux", _ON_LINUX)])
-
-
-def _libraries(roots: Iterable[Path], machine: int) -> dict[str, Path]:
-    search = libraries.Search(machine)
-    extras = {name: path for name in _OPENED_AT_RUN_TIME if (path := search.find(name))}
-    return libraries.closure([*roots, *extras.values()], search) | extras
 
 
 def _host_findings() -> Iterator[Finding]:
@@ -96,7 +106,10 @@ def _host_findings() -> Iterator[Finding]:
             yield _finding("missing module", name, "a Python with this module", remedy)
 
 
-def _program_findings(program: Path, head: elf.Elf) -> Iterator[Finding]:
+def _program_findings(program: Path, head: elf.Elf, architecture: str) -> Iterator[Finding]:
+    if architecture and architecture != ARCHITECTURES.get(head.machine):
+        remedy = f"set `interpreter` to wheel, or build on {architecture}"
+        yield _finding("processor", platform.machine(), architecture, remedy)
     if head.machine not in ARCHITECTURES:
         accepts = " or ".join(ARCHITECTURES.values())
         yield _finding("processor", platform.machine(), accepts, f"build on {accepts}")

@@ -69,5 +69,5 @@ def test_works_without_ldconfig(monkeypatch):
 def test_virtual_environment_counts_as_the_python_below_it():
     python = host.locate()
     assert python.program == PROGRAM
-    assert python.standard_library.is_relative_to(sys.base_prefix)
+    assert python.modules["os.py"].is_relative_to(sys.base_prefix)
     assert python.version == sysconfig.get_config_var("py_version")

@@ -39,13 +39,20 @@ def asset(monkeypatch, tmp_path):
     """Stands for the build, which has tests of its own: writes small zips and notes what was asked for."""
     build = ModuleType("asset")
     build.asked = []
+    build.plans = []
+
+    class Plan:
+        @classmethod
+        def named(cls, *choices):
+            build.plans.append(choices)
+            return cls()
 
     class Package:
         def __init__(self, path: Path) -> None:
             self.path = path
             self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
 
-    def build_function(root: Path, handler: str, edge_handler: str) -> Package:
+    def build_function(root: Path, handler: str, edge_handler: str, *, plan: Plan) -> Package:
         build.asked.append(("function", root, handler))
         return Package(Path(write_function_zip(Path("function.zip"))))
 
@@ -53,7 +60,7 @@ def asset(monkeypatch, tmp_path):
         build.asked.append(("edge", root, handler))
         return Package(Path(write_edge_zip(Path("edge.zip"))))
 
-    build.Package, build.build_function, build.build_edge = Package, build_function, build_edge
+    build.Package, build.Plan, build.build_function, build.build_edge = Package, Plan, build_function, build_edge
     monkeypatch.setitem(sys.modules, "asset", build)
     monkeypatch.chdir(tmp_path)
     return build

