@@ -1,16 +1,16 @@
 """A Lambda function on the OS-only runtime that brings its own interpreter."""
 
 from collections.abc import Mapping
-from typing import Final, NotRequired, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 import pulumi
-from pulumi_aws import cloudwatch, iam, lambda_
+from pulumi_aws import cloudwatch, iam, lambda_, s3
 
 from components.constants import LAMBDA_RUNTIME
-from components.package import custom_runtime_facts
+from components.package import custom_runtime_facts, sha256_of
 from components.policies import lambda_logs, lambda_trust
 from components.validation import validate
-from rules.lambda_ import TABLE
+from rules.lambda_ import DIRECT_UPLOAD_BYTES, TABLE
 
 _DEFAULT_ARCHITECTURE: Final = "x86_64"
 _DEFAULTS: Final = {"memory_mb": 512, "timeout_s": 30, "log_retention_days": 14}
@@ -38,7 +38,8 @@ class LambdaCustomRuntimeArgs(TypedDict):
 class LambdaCustomRuntime(pulumi.ComponentResource):
     """A function on `provided.al2023` with its role, its log group and a URL that takes signed requests only.
 
-    The role can write into this function's log group and do nothing else.
+    The role can write into this function's log group and do nothing else. A zip above 50 MB goes through a versioned
+    bucket of its own, since Lambda takes no larger one directly.
     """
 
     function_name: pulumi.Output[str]
@@ -74,7 +75,7 @@ class LambdaCustomRuntime(pulumi.ComponentResource):
             name,
             runtime=LAMBDA_RUNTIME,
             handler=values["handler"],
-            code=pulumi.FileArchive(values["zip_path"]),
+            **self._code(name, values["zip_path"], zip_facts["zip_bytes"]),
             role=role.arn,
             architectures=[values["architecture"]],
             memory_size=values["memory_mb"],
@@ -100,3 +101,36 @@ class LambdaCustomRuntime(pulumi.ComponentResource):
                 "log_group_name": self.log_group_name,
             }
         )
+
+    def _code(self, name: str, zip_path: str, size: int) -> dict[str, Any]:
+        """The arguments of a function that say where its code is."""
+        if size <= DIRECT_UPLOAD_BYTES:
+            return {"code": pulumi.FileArchive(zip_path)}
+        child = pulumi.ResourceOptions(parent=self)
+        bucket = s3.Bucket(f"{name}-code", force_destroy=True, opts=child)
+        block = s3.BucketPublicAccessBlock(
+            f"{name}-code-block",
+            bucket=bucket.bucket,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=child,
+        )
+        versioning = s3.BucketVersioning(
+            f"{name}-code-versions",
+            bucket=bucket.bucket,
+            versioning_configuration={"status": "Enabled"},
+            opts=child,
+        )
+        code = s3.BucketObjectv2(
+            f"{name}-code-zip",
+            bucket=bucket.bucket,
+            key="function.zip",
+            source=pulumi.FileAsset(zip_path),
+            # The file's path stays the same: without the digest a change of its bytes would not reach the bucket.
+            source_hash=sha256_of(zip_path),
+            content_type="application/zip",
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[block, versioning]),
+        )
+        return {"s3_bucket": code.bucket, "s3_key": code.key, "s3_object_version": code.version_id}

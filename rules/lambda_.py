@@ -39,6 +39,8 @@ RESERVED_VARIABLES = frozenset(
 _QUOTAS = "Lambda Developer Guide, Lambda quotas"
 _ARCHITECTURES = "Lambda Developer Guide, Selecting and configuring an instruction set architecture"
 _MEBIBYTE = 1024 * 1024
+DIRECT_UPLOAD_BYTES = 50 * _MEBIBYTE
+"""The largest zip that Lambda takes in a call; a larger one has to be in a bucket (Lambda quotas)."""
 
 ENVIRONMENT = environment_rules(
     "LAMBDA",
@@ -90,14 +92,6 @@ TABLE = (
         accepts=f"{listed(LOG_RETENTION_DAYS)} (days)",
         remedy="choose one of these numbers; 0 keeps logs for ever",
         source="CloudWatch Logs API Reference, PutRetentionPolicy",
-    ),
-    Rule(
-        id="LAMBDA-ZIP-SIZE",
-        facts=("zip_bytes",),
-        holds=between(1, 50 * _MEBIBYTE),
-        accepts="at most 52428800 bytes (50 MB) for a direct upload",
-        remedy="leave out what the handler does not import",
-        source=_QUOTAS,
     ),
     Rule(
         id="LAMBDA-UNZIPPED-SIZE",

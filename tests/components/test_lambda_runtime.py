@@ -5,7 +5,9 @@ Does not prove that AWS takes the values, that the engine orders the operations,
 
 from __future__ import annotations
 
+import hashlib
 import json
+import zipfile
 from pathlib import Path
 
 import pulumi
@@ -108,6 +110,32 @@ def test_given_arguments_reach_the_function():
     assert inputs["environment"] == {"variables": {"STAGE": "test"}}
     assert inputs["architectures"] == ["arm64"]
     assert deployment.named("web-logs").inputs == {"retentionInDays": 0}
+
+
+def test_a_zip_above_50_mb_goes_through_a_versioned_bucket():
+    with zipfile.ZipFile("function.zip", "a") as archive:
+        archive.writestr("data", bytes(50 * 1024 * 1024))  # stored, not compressed
+    deployment = run()
+    assert deployment.children("web") == {
+        **CHILDREN,
+        "web-code": "aws:s3/bucket:Bucket",
+        "web-code-block": "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+        "web-code-versions": "aws:s3/bucketVersioning:BucketVersioning",
+        "web-code-zip": "aws:s3/bucketObjectv2:BucketObjectv2",
+    }
+    function = deployment.named("web", "lambda/function").inputs
+    stored = deployment.named("web-code-zip")
+    assert "code" not in function
+    assert (function["s3Bucket"], function["s3Key"]) == (stored.inputs["bucket"], "function.zip")
+    assert stored.inputs["source"].path == "function.zip"
+    assert stored.inputs["sourceHash"] == hashlib.sha256(Path("function.zip").read_bytes()).hexdigest()
+    assert deployment.named("web-code-versions").inputs["versioningConfiguration"] == {"status": "Enabled"}
+    assert {"web-code-block", "web-code-versions"} <= set(stored.depends_on)
+
+
+def test_a_zip_of_50_mb_does_not(monkeypatch):
+    monkeypatch.setattr("components.lambda_runtime.DIRECT_UPLOAD_BYTES", Path("function.zip").stat().st_size)
+    assert run().children("web") == CHILDREN
 
 
 def test_outputs():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pulumi
 import pytest
-from pulumi_aws import lambda_, s3
+from pulumi_aws import lambda_, sqs
 
 from tests.support.mocks import deploy
 from tests.support.sdk_types import input_problems
@@ -56,8 +56,8 @@ def test_a_problem_fails_the_run():
 
 
 def test_an_undeclared_type_fails_the_run():
-    with pytest.raises(LookupError, match="s3/bucket"):
-        deploy(lambda: s3.Bucket("b"))
+    with pytest.raises(LookupError, match="sqs/queue"):
+        deploy(lambda: sqs.Queue("q"))
 
 
 def test_the_same_name_twice_fails_the_run():

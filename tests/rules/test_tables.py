@@ -114,7 +114,6 @@ CASES = {
         [{"architecture": "arm64", "zip_architecture": "x86_64"}],
     ),
     ("lambda", "LAMBDA-LOG-RETENTION"): numbers("log_retention_days", (0, 1, 14, 3653), (2, 15, -1, 3654, False)),
-    ("lambda", "LAMBDA-ZIP-SIZE"): numbers("zip_bytes", (1, 50 * MB), (0, 50 * MB + 1)),
     ("lambda", "LAMBDA-UNZIPPED-SIZE"): numbers("unpacked_bytes", (262_144_000,), (262_144_001,)),
     ("lambda", "LAMBDA-ENV-NAMES"): ENV_NAMES,
     ("lambda", "LAMBDA-ENV-SIZE"): ENV_SIZE,

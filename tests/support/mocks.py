@@ -170,6 +170,10 @@ OUTPUTS: dict[str, Callable[[MockResourceArgs], dict[str, Any]]] = {
         "functionUrl": f"https://{URL_ID}.lambda-url.{HOME_REGION}.on.aws/",
     },
     "aws:lambda/permission:Permission": lambda _: {},
+    "aws:s3/bucket:Bucket": lambda args: {"bucket": f"{args.name}-1a2b3c4"},
+    "aws:s3/bucketObjectv2:BucketObjectv2": lambda _: {"versionId": "3HL4kqtJlcpXroDTDmJ"},
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": lambda _: {},
+    "aws:s3/bucketVersioning:BucketVersioning": lambda _: {},
     "pulumi:providers:alicloud": lambda _: {},
     "pulumi:providers:aws": lambda _: {},
 }

@@ -21,6 +21,7 @@ from pulumi.output import Unknown
 from pulumi.runtime import rpc
 
 _SCALARS = (str, int, float, bool)
+_FILES = (pulumi.Archive, pulumi.Asset)
 
 
 def input_problems(token: str, inputs: dict[str, Any]) -> list[str]:
@@ -33,7 +34,9 @@ def _args_class(token: str) -> type:
     module, name = _registered(token.partition(":")[0])[token]
     package = importlib.import_module(module)
     resource = getattr(package, name)
-    return getattr(importlib.import_module(resource.__module__), f"{name}Args")
+    own = importlib.import_module(resource.__module__)
+    # Where a nested type is called `<Name>Args` already, the SDK calls the resource's own otherwise.
+    return getattr(own, f"{name}InitArgs", None) or getattr(own, f"{name}Args")
 
 
 @cache
@@ -99,11 +102,11 @@ def _item_type(expected: Any, number: int) -> Any:
 
 def _fits(value: Any, expected: Any) -> bool:
     if typing.get_origin(expected) is typing.Union:
-        return any(_fits(value, member) for member in typing.get_args(expected) if member in _SCALARS)
+        return any(_fits(value, member) for member in typing.get_args(expected) if member in (*_SCALARS, *_FILES))
     if expected in _SCALARS:
         return _scalar_fits(value, expected)
-    if expected is pulumi.Archive:
-        return isinstance(value, pulumi.Archive)
+    if expected in _FILES:
+        return isinstance(value, expected)
     raise TypeError(f"the validator does not know {expected!r}")
 
 
