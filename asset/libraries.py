@@ -63,6 +63,18 @@ def closure(roots: Iterable[Path], search: Search) -> dict[str, Path]:
     return found
 
 
+def within(folder: Path, roots: Iterable[Path]) -> dict[str, Path]:
+    """The libraries in `folder` that the roots need, one through another; what is not there the image has to have."""
+    found: dict[str, Path] = {}
+    waiting = list(roots)
+    while waiting:
+        for name in elf.read(waiting.pop()).needed:
+            if name not in found and (folder / name).is_file():
+                found[name] = folder / name
+                waiting.append(folder / name)
+    return found
+
+
 def _search_paths(needed_by: elf.Elf | None, origin: Path | None) -> tuple[list[Path], list[Path]]:
     if needed_by is None or origin is None:
         return [], []

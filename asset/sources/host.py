@@ -108,7 +108,7 @@ def _host_findings() -> Iterator[Finding]:
 
 def _program_findings(program: Path, head: elf.Elf, architecture: str) -> Iterator[Finding]:
     if architecture and architecture != ARCHITECTURES.get(head.machine):
-        remedy = f"set `interpreter` to wheel, or build on {architecture}"
+        remedy = f"set `interpreter` to wheel or archive, or build on {architecture}"
         yield _finding("processor", platform.machine(), architecture, remedy)
     if head.machine not in ARCHITECTURES:
         accepts = " or ".join(ARCHITECTURES.values())

@@ -11,11 +11,11 @@ import json
 import platform
 import sys
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from asset import elf, licences, pip, trim
+from asset import libraries, licences, pip, trim
 from asset.sources import Interpreter, Request
 from asset.sources.host import running_library
 from rules.finding import Finding, UserError
@@ -115,33 +115,19 @@ def _interpreter(folder: Path, architecture: str) -> Interpreter:
     extensions = folder / "freeze_core/lib"
     modules |= {str(name): extensions / name for name in trim.standard_library(extensions) if name.suffix == ".so"}
     roots = [program, *(path for path in modules.values() if path.suffix == ".so")]
-    libraries = _needed(roots, folder / "freeze_core.libs")
+    # The modules that `trim` leaves out take theirs along: readline and gdbm (GPL), the terminal, the desktop.
+    found = libraries.within(folder / "freeze_core.libs", roots)
     return Interpreter(
         version=version,
         architecture=architecture,
         program=program,
         modules=modules,
         library_folder="bin/lib",
-        libraries=libraries,
+        libraries=found,
         libraries_folder="freeze_core.libs",
-        licences=partial(_licences, folder, library, sorted(libraries)),
+        licences=partial(_licences, folder, library, sorted(found)),
         generated={f"__init__{_init_name(version)}.py": _START},
     )
-
-
-def _needed(roots: Iterable[Path], folder: Path) -> dict[str, Path]:
-    """The wheel's own libraries that the roots need, one through another.
-
-    The modules that `trim` leaves out take theirs along: readline and gdbm (GPL), the terminal, the desktop.
-    """
-    found: dict[str, Path] = {}
-    waiting = list(roots)
-    while waiting:
-        for name in elf.read(waiting.pop()).needed:
-            if name not in found and (folder / name).is_file():
-                found[name] = folder / name
-                waiting.append(folder / name)
-    return found
 
 
 def _is_frozen(name: Path, frozen: Mapping[str, str]) -> bool:
@@ -155,13 +141,13 @@ def _init_name(version: str) -> str:
     return f"python{version.split('.', maxsplit=1)[0]}"
 
 
-def _licences(folder: Path, library: Path, libraries: list[str]) -> dict[str, bytes]:
+def _licences(folder: Path, library: Path, names: list[str]) -> dict[str, bytes]:
     found = licences.of_python(library)
     for path in sorted(folder.glob("*.dist-info/**/*")):
         if path.is_file() and path.name.upper().startswith(("LICENSE", "LICENCE", "COPYING", "NOTICE")):
             found[f"freeze-core/{path.name}"] = path.read_bytes()
     lines = [f"CPython {library.name} and its libraries, from the wheel freeze-core {_VERSION} of PyPI.", ""]
-    lines += libraries
+    lines += names
     lines += ["", "OpenSSL: Apache-2.0. SQLite: public domain. libffi, expat: MIT. bzip2: BSD. liblzma: 0BSD."]
     lines += ["The wheel carries no texts of theirs; their sources are at the projects' own sites."]
     found["README"] = ("\n".join(lines) + "\n").encode()

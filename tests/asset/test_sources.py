@@ -5,16 +5,20 @@ Does not prove: a start on arm64 (the emulator tests have that) or on an old gli
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 import platform
 import subprocess
 import sys
+import tarfile
 import zipfile
 
 import pytest
 
 from asset import Plan, audit, build_function, elf
 from asset.binaries import newest_versions
+from asset.sources import host
 from asset.targets import TARGETS, named
 from rules.finding import UserError
 from tests.asset.conftest import write_project
@@ -105,9 +109,96 @@ def test_wheel_for_the_other_processor(tmp_path):
         assert json.loads(archive.read("manifest.json"))["architecture"] == other
 
 
+# --- archive
+
+
+@pytest.fixture(scope="module")
+def tarball(tmp_path_factory):
+    """The running Python as a tarball, with the libraries that its extension modules need."""
+    python = host.locate()
+    path = tmp_path_factory.mktemp("tarball") / "python.tar.gz"
+    of_glibc = {name for name in python.libraries if name in named("debian12").libraries}
+    with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+        archive.add(python.program, f"python/bin/{python.name}", recursive=False)
+        for name in sorted(python.libraries.keys() - of_glibc):
+            archive.add(python.libraries[name].resolve(), f"python/lib/{name}")
+        for name, module in python.modules.items():
+            archive.add(module, f"python/lib/{python.name}/{name}")
+    return path
+
+
+def pin(root, path, digest=None, architecture=NATIVE):
+    digest = digest or hashlib.sha256(path.read_bytes()).hexdigest()
+    lock = {"archive": {architecture: {"source": str(path), "sha256": digest}}}
+    (root / "interpreter.lock.json").write_text(json.dumps(lock))
+
+
+def build_archive(root):
+    """For an image with this machine's glibc, since the tarball holds this machine's Python."""
+    here = tuple(map(int, host.locate().glibc.split(".")))
+    image = dataclasses.replace(named("debian12"), versions={**named("debian12").versions, "GLIBC": here})
+    plan = Plan("archive", "", "", (image,))
+    build_function(root, "handlers.hello.handler", "handlers.edge.handler", plan=plan)
+    return root / "dist/function.zip"
+
+
+def test_archive_starts(tarball, tmp_path):
+    root = write_project(tmp_path / "project")
+    pin(root, tarball)
+    answer, told = started(unpack(build_archive(root), tmp_path / "code"))
+    assert answer["executable"].startswith(str(tmp_path / "code/python/bin/"))
+    assert told == "['-c', 'word']"
+
+
+@pytest.fixture
+def refused(tmp_path):
+    root = write_project(tmp_path / "project")
+
+    def said():
+        with pytest.raises(UserError) as caught:
+            build_archive(root)
+        assert not list((root / "dist/cache/trees").glob("archive-????????????????"))
+        return str(caught.value)
+
+    return root, said
+
+
+def test_unpinned_archive_is_refused(refused, tarball):
+    root, said = refused
+    assert "is 'not pinned', but must be in interpreter.lock.json" in said()
+    pin(root, tarball, digest="latest")
+    assert "64 hex digits" in said()
+    pin(root, tarball, digest="0" * 64)
+    assert "sha256 is '" in said()
+
+
+@pytest.mark.parametrize("name", ["../outside", "/tmp/outside-of-the-archive"])
+def test_archive_that_leads_outside_is_refused(name, refused, tmp_path):
+    root, said = refused
+    path = tmp_path / "hostile.tar"
+    link = tarfile.TarInfo("link")
+    link.type, link.linkname = tarfile.SYMTYPE, name
+    with tarfile.open(path, "w") as archive:
+        archive.addfile(link)
+        archive.addfile(tarfile.TarInfo(name))
+    pin(root, path)
+    assert "stays inside its folder" in said()
+    assert not (tmp_path / "outside").exists()
+
+
+def test_archive_that_is_no_python(refused, tmp_path):
+    root, said = refused
+    path = tmp_path / "something.tar"
+    path.write_bytes(b"no tarball")
+    pin(root, path)
+    assert "a whole tarball" in said()
+    pin(root, tmp_path / "nowhere.tar", digest="0" * 64)
+    assert "a file that can be read" in said()
+
+
 def test_host_cannot_build_for_another_processor(tmp_path):
     other = {"x86_64": "arm64", "arm64": "x86_64"}[NATIVE]
-    with pytest.raises(UserError, match="set `interpreter` to wheel"):
+    with pytest.raises(UserError, match="set `interpreter` to wheel or archive"):
         build(write_project(tmp_path), "host", other)
 
 
