@@ -12,6 +12,7 @@ import os
 
 import pytest
 
+from tests.emulator import network
 from tests.emulator.room import free_port
 
 pytestmark = pytest.mark.emulator
@@ -112,6 +113,37 @@ def test_what_the_zip_finds_around_it(probe):
     }
 
 
+def test_wheel_of_the_handlers_requirements(probe):
+    assert json.loads(probe.invoke({"do": "wheel"})) == ["&lt;", "deps"]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """What a handler has to know of a TLS server that only a name server knows."""
+    if os.getuid() != 0:
+        pytest.skip("a name server needs port 53, and that needs root")
+    certificate, key = network.certificate(tmp_path_factory.mktemp("tls"))
+    with network.name_server(), network.tls_server(certificate, key) as port:
+        yield {"do": "secured", "port": port, "authority": certificate.read_text(), "name": network.NAME}
+
+
+def test_tls_to_a_server_found_by_name(probe, server):
+    assert json.loads(probe.invoke({**server, "expected": network.NAME})) == "hello"
+
+
+def test_tls_to_a_server_of_another_name_or_authority_is_refused(probe, server, tmp_path):
+    refused = json.loads(probe.invoke({**server, "expected": "other.isthmus.test"}))
+    assert refused["errorType"] == "SSLCertVerificationError"
+    stranger, _ = network.certificate(tmp_path)
+    refused = json.loads(probe.invoke({**server, "authority": stranger.read_text(), "expected": network.NAME}))
+    assert refused["errorType"] == "SSLCertVerificationError"
+
+
+def test_unknown_name(probe, server):
+    refused = json.loads(probe.invoke({**server, "name": "nobody.isthmus.test", "expected": network.NAME}))
+    assert refused["errorType"] == "gaierror"
+
+
 def test_missing_handler_is_an_error_of_the_start(start):
     function = start("handlers.nobody.handler")
     connection = http.client.HTTPConnection("127.0.0.1", function.port, timeout=60)
@@ -125,4 +157,6 @@ def test_missing_handler_is_an_error_of_the_start(start):
 def test_room_holds_no_python_and_no_library(rooms):
     outside = [path for path in rooms.folder.iterdir() if path.name not in {"var", "code"}]
     names = {name for top in outside for _, _, files in os.walk(top) for name in files}
-    assert names <= {"sh", "null", "ca-bundle.crt"} | {name for name in names if name.startswith("aws-lambda-rie")}
+    assert names <= {"sh", "null", "ca-bundle.crt", "resolv.conf"} | {
+        name for name in names if name.startswith("aws-lambda-rie")
+    }

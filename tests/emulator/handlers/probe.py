@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import socket
 import sqlite3
 import ssl
 import subprocess
@@ -46,6 +47,23 @@ def facts(event):
     }
 
 
+def secured(event):
+    """What a TLS server says that is found by name and known by its authority alone."""
+    context = ssl.create_default_context(cadata=event["authority"])
+    with (
+        socket.create_connection((event["name"], event["port"]), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname=event["expected"]) as connection,
+    ):
+        return connection.recv(100).decode()
+
+
+def wheel(event):
+    """A manylinux wheel with an extension module, out of the zip."""
+    from markupsafe import _speedups, escape
+
+    return [str(escape("<")), Path(_speedups.__file__).relative_to(Path(__file__).parent.parent).parts[0]]
+
+
 def _succeeds(action):
     try:
         action()
@@ -54,4 +72,4 @@ def _succeeds(action):
     return True
 
 
-_ACTIONS = {"echo": echo, "fail": fail, "facts": facts}
+_ACTIONS = {"echo": echo, "fail": fail, "facts": facts, "secured": secured, "wheel": wheel}
