@@ -8,7 +8,6 @@ import pulumi_alicloud as alicloud
 
 import asset
 from components.cdn import Cdn, CdnArgs
-from components.constants import FC_IMAGE, LAMBDA_IMAGE
 from components.edge_trigger import EdgeTrigger
 from components.fc_function import FcWebFunction
 from components.lambda_runtime import LambdaCustomRuntime
@@ -102,7 +101,8 @@ def main() -> None:
     """Settings, zips, components, outputs."""
     settings = Settings.from_config()
     watch(settings.rules_off)
-    targets = [name for name, wanted in ((LAMBDA_IMAGE, settings.aws), (FC_IMAGE, settings.alibaba)) if wanted]
+    clouds = {"aws": settings.aws, "alibaba": settings.alibaba}
+    targets = [image for cloud, image in asset.DEPLOYED.items() if clouds[cloud]]
     plan = asset.Plan.named(settings.interpreter, settings.architecture, settings.bootstrap_path, targets)
     builds = [partial(asset.build_function, ROOT, settings.handler, settings.edge_handler, plan=plan)]
     if settings.aws:

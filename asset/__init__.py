@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from asset.build import Package, build_edge, build_function
 from asset.plan import Plan
+from asset.targets import DEPLOYED
 
-__all__ = ["Package", "Plan", "build_edge", "build_function"]
+__all__ = ["DEPLOYED", "Package", "Plan", "build_edge", "build_function"]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from asset import audit, targets
 from asset.build import Package, build_edge, build_function
+from asset.plan import Plan
 from rules.finding import Finding, UserError, require_none
 
 
@@ -35,6 +36,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--root", type=Path, default=Path(), help="the project's folder (default: the current one)")
     parser.add_argument("--handler", default="handlers.hello.handler", metavar="handlers.MODULE.FUNCTION")
     parser.add_argument("--edge-handler", default="handlers.edge.handler", metavar="handlers.MODULE.FUNCTION")
+    parser.add_argument("--interpreter", default=Plan.interpreter, metavar="host|wheel|archive|none")
+    parser.add_argument("--architecture", default=Plan.architecture, metavar="x86_64|arm64")
+    parser.add_argument("--bootstrap-path", default=Plan.bootstrap_path, metavar="FOLDER|ZIP")
+    parser.add_argument(
+        "--cloud", action="append", choices=targets.DEPLOYED, help="may be given twice; both by default"
+    )
     commands = parser.add_subparsers(dest="command", title="instead of a build")
     auditing = commands.add_parser("audit", description="Say why a zip would not start in one of the clouds' images.")
     auditing.add_argument("zip", type=Path)
@@ -54,8 +61,10 @@ def _audit(path: Path, target_name: str) -> None:
 
 
 def _build(options: argparse.Namespace) -> None:
+    images = [targets.DEPLOYED[cloud] for cloud in options.cloud or targets.DEPLOYED]
+    plan = Plan.named(options.interpreter, options.architecture, options.bootstrap_path, images)
     edge = build_edge(options.root, options.edge_handler)
-    function = build_function(options.root, options.handler, options.edge_handler, _progress)
+    function = build_function(options.root, options.handler, options.edge_handler, _progress, plan=plan)
     for package in (edge, function):
         _progress(_summary(package))
     print(options.root / function.path)

@@ -96,6 +96,8 @@ TARGETS = (
 """Versions of Debian are those of its stock packages; Function Compute's documents name the release only."""
 
 NAMES = tuple(target.name for target in TARGETS)
+DEPLOYED = {"aws": "al2023", "alibaba": "debian10"}
+"""The image that a stack deploys to on each cloud."""
 _BY_NAME = {target.name: target for target in TARGETS}
 
 LAMBDA = _BY_NAME["al2023"]

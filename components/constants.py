@@ -5,11 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 LAMBDA_RUNTIME: Final = "provided.al2023"
-LAMBDA_IMAGE: Final = "al2023"
-"""Name under which the audit of the zip knows the image of that runtime."""
 FC_RUNTIME: Final = "custom.debian10"
-FC_IMAGE: Final = "debian10"
-"""As above."""
 FC_PORT: Final = 9000
 FC_DISK_MB: Final = 512
 FC_START_COMMAND: Final = ("/code/bootstrap",)

@@ -187,12 +187,11 @@ def vendor_logs(function: str, target: str) -> str:
 def asset(call: Call) -> int:
     machine.make_ready(call.places, machine.PROGRAM, cli=False)
     told = capture(
-        [call.places.python, "-m", "tools.handlers", call.stack], call.places.root, _work_environment(call.places)
+        [call.places.python, "-m", "tools.settings", call.stack], call.places.root, _work_environment(call.places)
     )
     if told.returncode:
         raise Problem(f"Pulumi.yaml or Pulumi.{call.stack}.yaml cannot be read: {told.stderr.strip().splitlines()[-1]}")
-    handler, edge_handler = told.stdout.split()
-    return _python(call, "-m", "asset", "--handler", handler, "--edge-handler", edge_handler)
+    return _python(call, "-m", "asset", *told.stdout.splitlines())
 
 
 def audit(call: Call) -> int:

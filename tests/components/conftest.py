@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support import sdks
 from tests.support.zips import write_edge_zip, write_function_zip
-
-assert sdks.LOADED
 
 
 @pytest.fixture(autouse=True)

@@ -11,12 +11,9 @@ from types import ModuleType
 
 import pytest
 
-from tests.support import sdks
 from tests.support.mocks import deploy
 from tests.support.stacks import ROOT
 from tests.support.zips import write_edge_zip, write_function_zip
-
-assert sdks.LOADED
 
 
 def _text(value: object) -> str:
@@ -60,6 +57,7 @@ def asset(monkeypatch, tmp_path):
         build.asked.append(("edge", root, handler))
         return Package(Path(write_edge_zip(Path("edge.zip"))))
 
+    build.DEPLOYED = {"aws": "al2023", "alibaba": "debian10"}
     build.Package, build.Plan, build.build_function, build.build_edge = Package, Plan, build_function, build_edge
     monkeypatch.setitem(sys.modules, "asset", build)
     monkeypatch.chdir(tmp_path)

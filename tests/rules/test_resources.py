@@ -13,10 +13,7 @@ import pytest
 from rules.given import Given
 from rules.resources import KINDS, Resource
 from tests.rules.resource_cases import CASES, inputs
-from tests.support import sdks
 from tests.support.sdk_types import _registered
-
-assert sdks.LOADED
 
 
 def sdk_class(type_):

@@ -288,7 +288,8 @@ def test_asset_prints_the_path_last(tree):
 def test_asset_builds_the_handlers_of_the_stack(tree):
     (tree.root / "Pulumi.mine.yaml").write_text("config:\n  small:handler: handlers.mine.handler\n")
     told = tree.make("asset", "STACK=mine").stdout
-    assert "--handler handlers.mine.handler --edge-handler handlers.edge.handler" in told
+    assert "--handler=handlers.mine.handler --edge-handler=handlers.edge.handler --interpreter=host" in told
+    assert "--cloud=aws\n" in told
 
 
 def test_asset_names_a_stack_file_that_cannot_be_read(tree):
