@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,14 +54,18 @@ class Contender:
         pipe = subprocess.PIPE
         self.api = machine.pinned(core, [api, event], stdin=pipe, stdout=pipe)
         assert self.api.stdout is not None
-        environ = machine.environment(
-            AWS_LAMBDA_RUNTIME_API=f"127.0.0.1:{int(self.api.stdout.readline())}",
+        environ = self.environment(int(self.api.stdout.readline()))
+        self.process = machine.pinned(core, self.command, env=environ, cwd=self.cwd, stdout=subprocess.DEVNULL)
+
+    def environment(self, port: int) -> Mapping[str, str]:
+        """What Lambda sets, as far as the contenders ask for it."""
+        return machine.environment(
+            AWS_LAMBDA_RUNTIME_API=f"127.0.0.1:{port}",
             AWS_LAMBDA_FUNCTION_NAME="echo",
             AWS_LAMBDA_FUNCTION_MEMORY_SIZE="512",
             AWS_LAMBDA_FUNCTION_VERSION="1",
             **self.environ,
         )
-        self.process = machine.pinned(core, self.command, env=environ, cwd=self.cwd, stdout=subprocess.DEVNULL)
 
     def run(self, count: int) -> tuple[float, float]:
         """µs of wall time (median) and of processor time per invocation."""
@@ -168,9 +173,8 @@ def report(label: str, size: int, found: dict[str, Contender]) -> None:
 def start_ms(contender: Contender, core: int) -> float:
     """Milliseconds from exec to the first whole GET next."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        environ = machine.environment(
-            AWS_LAMBDA_RUNTIME_API=f"127.0.0.1:{listener.getsockname()[1]}", **contender.environ
-        )
+        listener.settimeout(20)
+        environ = contender.environment(listener.getsockname()[1])
         begun = time.perf_counter()
         process = machine.pinned(
             core,
