@@ -14,11 +14,12 @@ from components.constants import (
     MINIMUM_TLS,
     SECURITY_HEADERS,
 )
-from components.package import zip_facts
+from components.package import edge_facts
 from components.policies import edge_logs, edge_trust
 from components.validation import checked, validate
 from rules import cloudfront as cloudfront_rules
 from rules import edge as edge_rules
+from rules import edge_source
 from rules.edge import ORIGIN_REQUEST
 
 _DEFAULTS: Final = {"event": ORIGIN_REQUEST, "memory_mb": 128, "timeout_s": 5, "origin_timeout_s": 30}
@@ -81,10 +82,10 @@ class EdgeTrigger(pulumi.ComponentResource):
             component,
             EdgeTriggerArgs,
             args,
-            (*edge_rules.TABLE, *cloudfront_rules.TABLE),
+            (*edge_rules.TABLE, *edge_source.TABLE, *cloudfront_rules.TABLE),
             defaults=_DEFAULTS,
             derived={
-                **zip_facts(args.get("zip_path")),
+                **edge_facts(args.get("zip_path"), args.get("handler")),
                 "has_certificate": args.get("certificate_arn") is not None,
                 "has_domain": args.get("domain_name") is not None,
             },

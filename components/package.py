@@ -8,6 +8,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from rules.edge_source import written_headers
+
 _BOOTSTRAP = "bootstrap"
 _MANIFEST = "manifest.json"
 _LONGEST_LINE = 256
@@ -34,6 +36,19 @@ def custom_runtime_facts(path: object) -> dict[str, Any]:
         return facts
     with zipfile.ZipFile(path) as archive:
         return {**facts, **_bootstrap(archive), **_architecture(archive)}
+
+
+def edge_facts(path: object, handler: object) -> dict[str, Any]:
+    """The facts of `zip_facts`, and the headers that the handler's module writes, where its source is in the zip."""
+    facts = zip_facts(path)
+    if facts.get("zip_error", "unknown") or not isinstance(path, str) or not isinstance(handler, str):
+        return facts
+    module = handler.rpartition(".")[0].replace(".", "/") + ".py"
+    with zipfile.ZipFile(path) as archive:
+        if module not in archive.namelist():
+            return facts
+        source = archive.read(module).decode("utf-8", errors="replace")
+    return {**facts, "edge_headers": written_headers(source)}
 
 
 def sha256_of(path: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from rules import aws_links, cdn, cloudfront, edge, fc, lambda_, ram, regions
+from rules import aws_links, cdn, cloudfront, edge, edge_source, fc, lambda_, ram, regions
 from rules.resources import KINDS
 from rules.rule import Rule
 
@@ -14,7 +14,7 @@ _AWS: Final = "AWS"
 _ALIBABA: Final = "Alibaba Cloud"
 _TABLES: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
     (_AWS, lambda_.TABLE),
-    (_AWS, (*edge.TABLE, *edge.PYTHON_HANDLER)),
+    (_AWS, (*edge.TABLE, *edge.PYTHON_HANDLER, *edge_source.TABLE)),
     (_AWS, cloudfront.TABLE),
     (_AWS, regions.AWS),
     (_AWS, aws_links.TABLE),
