@@ -33,11 +33,13 @@ class Findings:
         self._errors += kept.errors
         return kept.errors
 
+    def has_errors(self) -> bool:
+        return bool(self._errors)
+
     def settle(self) -> None:
         """Raise ProgramError with all errors up to now, if there are any; each sentence once."""
-        distinct = {str(finding): finding for finding in self._errors}
-        if distinct:
-            raise ProgramError(distinct.values())
+        if self._errors:
+            raise ProgramError({str(finding): finding for finding in self._errors}.values())
 
 
 _of_runs: weakref.WeakKeyDictionary[pulumi.Resource, Findings] = weakref.WeakKeyDictionary()

@@ -25,11 +25,16 @@ def told_to_user() -> Iterator[None]:
     """End the program in order at a mistake of the user's: its sentences are shown, and nothing after them.
 
     The exit status tells the language host that the user has been told already; on a RunError that reaches it,
-    the host adds a line about the program's exit code.
+    the host adds a line about the program's exit code. With findings about resources the error is left to the host
+    nonetheless: their registrations, which wait for the end of the program, fail with all findings of the run.
     """
     try:
         yield
     except ProgramError as error:
+        findings = of_this_run()
+        if findings.has_errors():
+            findings.add(Report(errors=error.findings))
+            findings.settle()
         pulumi.log.error(str(error))
         sys.exit(_ALREADY_TOLD)
 

@@ -14,7 +14,7 @@ from pulumi_alicloud import fc, oss, ram
 
 from components.lambda_runtime import LambdaCustomRuntime
 from components.stack_rules import watch
-from components.validation import ProgramError
+from components.validation import ProgramError, told_to_user
 from tests.rules.resource_cases import BEHAVIOR, CASES, DISTRIBUTION_BASE, FUNCTION_BASE, inputs, trust
 from tests.support import mocks
 from tests.support.mocks import deploy
@@ -189,6 +189,19 @@ def test_a_component_and_what_stands_beside_it_are_told_together():
         LambdaCustomRuntime("web", {"zip_path": "function.zip", "handler": "a.b", "timeout_s": 901})
 
     assert sorted(rules_of(program)) == ["LAMBDA-MEMORY", "LAMBDA-TIMEOUT"]
+
+
+def test_each_sentence_is_told_once_where_the_program_tells_the_user(monkeypatch):
+    told = []
+    monkeypatch.setattr("pulumi.log.error", told.append)
+
+    def program():
+        with told_to_user():
+            by_hand(memory_size=64)
+            LambdaCustomRuntime("web", {"zip_path": "function.zip", "handler": "a.b", "timeout_s": 901})
+
+    assert sorted(rules_of(program)) == ["LAMBDA-MEMORY", "LAMBDA-TIMEOUT"]
+    assert told == []  # the language host shows the error that ends the run
 
 
 def test_what_is_only_looked_up_is_left_alone():
