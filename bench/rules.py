@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = int(os.environ.get("ROUNDS", "10"))
 LIMIT = 0.05
-_WATCH = ("from components.stack_rules import watch\n", "watch(settings.rules_off)\n")
+_WATCH = ("from components.stack_rules import watch", "watch(settings.rules_off)")
 _LEFT_OUT = (".git", ".tools", ".local", ".hypothesis", "__pycache__", ".pytest_cache", ".ruff_cache")
 
 
@@ -61,11 +61,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
         watched, bare = workspace(base, "with"), workspace(base, "without")
-        program = (bare / "__main__.py").read_text()
-        for line in _WATCH:
-            assert line in program
-            program = program.replace(line, "")
-        (bare / "__main__.py").write_text(program)
+        lines = (bare / "__main__.py").read_text().splitlines()
+        kept = [line for line in lines if line.strip() not in _WATCH]
+        assert len(lines) - len(kept) == len(_WATCH)
+        (bare / "__main__.py").write_text("\n".join(kept))
         for root in (watched, bare):  # the zip and the stand-ins are made once
             preview(root, Runs())
         for number in range(ROUNDS):
