@@ -53,6 +53,40 @@ def shell(folder: Path = DEFAULT_FOLDER) -> Path:
     return target
 
 
+def debian(suite: str, architecture: str, packages: tuple[str, ...], folder: Path = DEFAULT_FOLDER) -> Path:
+    """A root of these packages of a Debian release, unpacked without running anything of theirs.
+
+    `architecture` is Debian's name of it, and need not be this machine's. apt checks the packages' signed hashes.
+    """
+    target = folder / f"{suite}-{architecture}"
+    if not target.exists():
+        with _workshop(folder) as work:
+            (work / "lists/partial").mkdir(parents=True)
+            sources = f"deb [arch={architecture}] http://deb.debian.org/debian {suite} main\n"
+            (work / "sources.list").write_text(sources, encoding="utf-8")
+            own = ["apt-get", "-qq", *_APT, "-o", f"Dir::State::Lists={work}/lists", "-o", f"Dir::Cache={work}/cache"]
+            (work / "status").touch()  # else what this machine has installed would count as the newest
+            own += ["-o", f"Dir::State::Status={work}/status"]
+            own += ["-o", f"Dir::Etc::SourceList={work}/sources.list", "-o", "Dir::Etc::SourceParts=-"]
+            own += ["-o", f"APT::Architecture={architecture}", "-o", f"APT::Architectures={architecture}"]
+            subprocess.run([*own, "update"], check=True)
+            subprocess.run([*own, "download", *packages], cwd=work, check=True)
+            for package in sorted(work.glob("*.deb")):
+                subprocess.run(["dpkg-deb", "-x", package, work / "tree"], check=True)
+            (work / "tree").rename(target)
+    return target
+
+
+def foreign_processor(folder: Path = DEFAULT_FOLDER) -> Path:
+    """QEMU's emulator of a 64-bit ARM processor for single programs, itself a static program."""
+    target = folder / "qemu-aarch64-static"
+    if not target.exists():
+        with _workshop(folder) as work:
+            subprocess.run(["dpkg-deb", "-x", _package("qemu-user-static", work), work / "tree"], check=True)
+            _install((work / "tree/usr/bin/qemu-aarch64-static").read_bytes(), target, work)
+    return target
+
+
 def _package(name: str, work: Path) -> Path:
     """Download a Debian package; where the machine has no package lists, as in containers, with lists of our own."""
     if subprocess.run(["apt-get", "-qq", *_APT, "download", name], cwd=work, check=False).returncode:

@@ -40,11 +40,15 @@ def _unprivileged() -> list[str]:
 
 
 class Room:
-    def __init__(self, folder: Path, package: Path, shell: Path) -> None:
+    def __init__(self, folder: Path, package: Path, shell: Path | None, system: Path | None = None) -> None:
+        """`system` is a root file system to start from, with a shell of its own."""
         self.folder = folder
+        if system is not None:
+            shutil.copytree(system, folder, symlinks=True)
         for name in ("bin", "dev", "tmp", "var/task", "etc/pki/tls/certs"):
-            (folder / name).mkdir(parents=True)
-        shutil.copy(shell, folder / "bin/sh")
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        if shell is not None:
+            shutil.copy(shell, folder / "bin/sh")
         (folder / "tmp").chmod(0o1777)
         (folder / "dev/null").touch()
         (folder / "dev/null").chmod(0o666)
