@@ -41,6 +41,7 @@ _VARYING = frozenset(
 """Fields that no two messages share; kept, they would drive out those that repeat."""
 _heads: dict[str, Response] = {}
 """Short heads of responses seen lately: within one second, all that acknowledge a result are the same."""
+_status_lines: dict[str, tuple[int, int]] = {}
 _HEADS, _HEAD_LENGTH = 16, 256
 
 
@@ -120,15 +121,13 @@ class Response(Message):
 
     def __init__(self, head: str) -> None:
         line, self.headers = _head(head)
-        code = line[9:12]
-        if (
-            line[8:9] != " "
-            or line[12:13] not in {"", " "}
-            or not (code.isascii() and code.isdigit() and code >= "100")
-        ):
-            raise BadMessageError(502, "malformed status line")
-        self.status = int(code)
-        self._frame(_minor_version(line[:8]))
+        known = _status_lines.get(line)
+        if known is None:
+            known = _status_lines[line] = _status(line)
+            if len(_status_lines) > _HEADS:
+                _status_lines.clear()
+        self.status, minor = known
+        self._frame(minor)
         if self.status < 200 or self.status in {204, 304}:
             self.length = 0
         elif self.length == 0 and "content-length" not in self.headers:
@@ -396,10 +395,9 @@ def is_field_value(text: str) -> bool:
 
 
 def _head(head: str) -> tuple[str, dict[str, str]]:
-    lines = head.split("\r\n")
-    if len(lines) > FIELD_LIMIT:
+    line, *lines = head.split("\r\n")
+    if len(lines) >= FIELD_LIMIT:
         raise BadMessageError(431, "too many header fields")
-    line = lines.pop(0)
     if not line.isprintable():
         raise BadMessageError(400, "a control character in the start line")
     return line, _fields(lines)
@@ -457,6 +455,14 @@ def _chunked(coding: str, length: str | None, minor: int) -> int:
     if coding.lower() != "chunked":
         raise BadMessageError(501, "a transfer coding other than chunked")
     return CHUNKED
+
+
+def _status(line: str) -> tuple[int, int]:
+    """Status and minor version of a status line."""
+    code = line[9:12]
+    if line[8:9] != " " or line[12:13] not in {"", " "} or not (code.isascii() and code.isdigit() and code >= "100"):
+        raise BadMessageError(502, "malformed status line")
+    return int(code), _minor_version(line[:8])
 
 
 def _minor_version(version: str) -> int:

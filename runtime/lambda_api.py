@@ -182,17 +182,15 @@ class RuntimeApi:
     def _receive(self, sock: _socket.socket) -> Response:
         parser = self._parser
         while True:
-            response = parser.next()
-            if response is None:
-                count = sock.recv_into(parser.space())
-                parser.received(count)
-                if count:
-                    continue
-                response = parser.at_eof()
-                if response is None:
-                    raise ConnectionError("the connection was closed")
-            if response.status >= 200:
-                return response
+            count = sock.recv_into(parser.space())
+            parser.received(count)
+            response = parser.next() if count else parser.at_eof()
+            while response is not None:
+                if response.status >= 200:
+                    return response
+                response = parser.next()
+            if not count:
+                raise ConnectionError("the connection was closed")
 
     def _connect(self) -> _socket.socket:
         if self._abandoned:
