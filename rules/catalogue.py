@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from rules import aws_links, cdn, cloudfront, edge, edge_source, fc, lambda_, ram, regions
+from rules import aws_links, cdn, cloudfront, edge, edge_source, fc, interpreter, lambda_, ram, regions
 from rules.resources import KINDS
 from rules.rule import Rule
 
@@ -18,6 +18,8 @@ _TABLES: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
     (_AWS, cloudfront.TABLE),
     (_AWS, regions.AWS),
     (_AWS, aws_links.TABLE),
+    (_AWS, interpreter.TABLE),
+    (_ALIBABA, interpreter.TABLE),
     (_ALIBABA, fc.TABLE),
     (_ALIBABA, cdn.TABLE),
     (_ALIBABA, (*ram.FC_TRUST, *ram.OSS_TRUST)),

@@ -9,12 +9,9 @@ import pytest
 
 from components.edge_trigger import EdgeTrigger
 from rules.edge_source import DISALLOWED, READ_ONLY, written_headers
-from tests.support import sdks
 from tests.support.mocks import deploy
 from tests.support.stacks import ROOT
 from tests.support.zips import write_zip
-
-assert sdks.LOADED
 
 
 @pytest.mark.parametrize(
