@@ -20,7 +20,7 @@ from . import acs3, cloudfront, edge_events, sigv4
 from .fc_function import find_function, log_group
 from .keyring import account_keys
 from .lambda_function import FunctionVersion, Target, find_version
-from .logs import unknown
+from .logs import shown, unknown
 from .messages import Request
 from .router import fc_api_host
 
@@ -98,7 +98,7 @@ def show(invoked: Invoked) -> None:
     """Result, log, duration, memory used and memory limit, each apart; in colour on a terminal."""
     parts = {
         "Result": invoked.result,
-        "Log": invoked.log.rstrip("\n"),
+        "Log": shown(invoked.log).rstrip("\n"),
         "Duration": f"{invoked.duration_ms} ms",
         "Memory used": f"{invoked.used_mb} MB",
         "Memory limit": f"{invoked.limit_mb} MB",

@@ -57,4 +57,9 @@ def lines(store: Store, groups: list[str], *, follow: bool) -> Iterator[str]:
 
 def as_text(line: LogLine) -> str:
     moment = datetime.fromtimestamp(line.time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return f"{moment} {line.message}"
+    return f"{moment} {shown(line.message)}"
+
+
+def shown(log: str) -> str:
+    """A log as people read it: Lambda's runtimes part the lines of one record by carriage returns."""
+    return log.replace("\r", "\n")

@@ -43,3 +43,14 @@ def way(request):
 @pytest.fixture(scope="session")
 def emulator(rooms):
     return rooms.add(fetch.emulator())
+
+
+@pytest.fixture(scope="module")
+def hello(start):
+    """The project's own handler, started as the module's `start` does it."""
+    return start("handlers.hello.handler")
+
+
+@pytest.fixture(scope="module")
+def probe(start):
+    return start("handlers.probe.handler")

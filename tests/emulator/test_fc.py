@@ -6,6 +6,7 @@ no emulator of the vendor's that runs without Docker.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -58,7 +59,7 @@ class Instance:
 
 @pytest.fixture(scope="module")
 def start(rooms, way, tmp_path_factory):
-    stack = []
+    stack = contextlib.ExitStack()
 
     def started(handler):
         port, log = free_port(), tmp_path_factory.mktemp("log") / "log"
@@ -73,25 +74,13 @@ def start(rooms, way, tmp_path_factory):
             "FC_INSTANCE_ID": "c-1",
         }
         running = rooms.running(way, ["/code/bootstrap"], environment, log, port)
-        running.__enter__()
-        stack.append(running)
+        stack.enter_context(running)
         instance = Instance(port, log)
         assert instance.initialize()[0] == 200, log.read_text(errors="replace")
         return instance
 
-    yield started
-    for running in stack:
-        running.__exit__(None, None, None)
-
-
-@pytest.fixture(scope="module")
-def hello(start):
-    return start("handlers.hello.handler")
-
-
-@pytest.fixture(scope="module")
-def probe(start):
-    return start("handlers.probe.handler")
+    with stack:
+        yield started
 
 
 def test_invoke(hello):

@@ -6,6 +6,7 @@ processor and kernel of the real Lambda behave as this machine's; the emulator h
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -48,30 +49,18 @@ class Function:
 @pytest.fixture(scope="module")
 def start(rooms, emulator, way, tmp_path_factory):
     """Starts the emulator with a handler; one invocation at a time, as it takes no more."""
-    stack = []
+    stack = contextlib.ExitStack()
 
     def started(handler, path=("/var/task/bootstrap",)):
         port, log = free_port(), tmp_path_factory.mktemp("log") / "log"
         addresses = ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
         addresses += ["--runtime-api-address", f"127.0.0.1:{free_port()}"]
         running = rooms.running(way, [emulator, *addresses, *path, handler], ENVIRONMENT, log, port)
-        running.__enter__()
-        stack.append(running)
+        stack.enter_context(running)
         return Function(port, log)
 
-    yield started
-    for running in stack:
-        running.__exit__(None, None, None)
-
-
-@pytest.fixture(scope="module")
-def hello(start):
-    return start("handlers.hello.handler")
-
-
-@pytest.fixture(scope="module")
-def probe(start):
-    return start("handlers.probe.handler")
+    with stack:
+        yield started
 
 
 def test_hello(hello):
