@@ -9,31 +9,36 @@ import pulumi
 from pulumi_alicloud import fc, log, oss, ram
 
 from components.constants import (
-    FC_DISK_MB,
     FC_HTTP_METHODS,
     FC_LATEST,
     FC_PORT,
     FC_RUNTIME,
+    FC_SMALL_DISK_MB,
     FC_START_COMMAND,
     LOG_DELIMITERS,
 )
 from components.package import custom_runtime_facts, sha256_of
 from components.policies import fc_function, fc_trust
 from components.validation import validate
-from rules.fc import CPU_STEPS_PER_CORE, TABLE
+from rules.fc import CPU_STEPS_PER_CORE, FUNCTION, TABLE
+from rules.kind import pick
 
 _DEFAULTS: Final = {
     "memory_mb": 512,
+    "disk_mb": FC_SMALL_DISK_MB,
     "timeout_s": 30,
     "concurrency": 20,
     "initializer_timeout_s": 30,
     "pre_stop_timeout_s": 10,
+    "http_trigger": True,
     "auth": "function",
     "log_retention_days": 14,
     "read_prefixes": (),
     "write_prefixes": (),
+    "refresh_domains": (),
 }
 _LOGSTORE: Final = "function"
+_RULES: Final = (*TABLE, *pick(FUNCTION, "FC-DISK"))
 
 
 class FcWebFunctionArgs(TypedDict):
@@ -55,6 +60,8 @@ class FcWebFunctionArgs(TypedDict):
     """Memory in MB, a multiple of 64 from 128 to 32768. Defaults to 512."""
     cpu: NotRequired[pulumi.Input[float]]
     """vCPU in steps of 0.05, one for each 1 to 4 GB. Defaults to one for each 2 GB, rounded up to a step."""
+    disk_mb: NotRequired[pulumi.Input[int]]
+    """Disk in MB, 512 or 10240. Defaults to 512."""
     timeout_s: NotRequired[pulumi.Input[int]]
     """Seconds that one invocation may take, 1 to 86400. Defaults to 30."""
     concurrency: NotRequired[pulumi.Input[int]]
@@ -63,6 +70,8 @@ class FcWebFunctionArgs(TypedDict):
     """Seconds that an instance may take to initialize, 1 to 300. Defaults to 30."""
     pre_stop_timeout_s: NotRequired[pulumi.Input[int]]
     """Seconds that an instance may take to say goodbye, 1 to 90. Defaults to 10."""
+    http_trigger: NotRequired[bool]
+    """Whether the function has a URL. Defaults to true."""
     auth: NotRequired[pulumi.Input[str]]
     """`function`: the URL takes signed requests only; `anonymous`: it takes all. Defaults to function."""
     log_retention_days: NotRequired[pulumi.Input[int]]
@@ -73,13 +82,15 @@ class FcWebFunctionArgs(TypedDict):
     """What the function may read of OSS, as `bucket/` or `bucket/prefix/`. Defaults to nothing."""
     write_prefixes: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]
     """What the function may read, write and delete in OSS, as `bucket/` or `bucket/prefix/`. Defaults to nothing."""
+    refresh_domains: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]
+    """CDN domains whose cached pages the function may have fetched anew. Defaults to none."""
 
 
 class FcWebFunction(pulumi.ComponentResource):
-    """A function on `custom.debian10` with its code bucket, role, log and HTTP trigger.
+    """A function on `custom.debian10` with its code bucket, role, log and, unless left out, HTTP trigger.
 
     The code's digest stands in its object key, so that changed code is a change that Pulumi sees. The role can write
-    this function's log and reach the given prefixes, and nothing else.
+    this function's log, reach the given prefixes and refresh the given CDN domains, and nothing else.
     """
 
     function_name: pulumi.Output[str]
@@ -87,7 +98,7 @@ class FcWebFunction(pulumi.ComponentResource):
     function_arn: pulumi.Output[str]
     """ARN of the function."""
     url: pulumi.Output[str]
-    """Public URL of the HTTP trigger, `https://<function>-<letters>.<region>.fcapp.run`."""
+    """Public URL of the HTTP trigger, `https://<function>-<letters>.<region>.fcapp.run`; empty without one."""
     role_arn: pulumi.Output[str]
     """ARN of the function's role."""
     log_project_name: pulumi.Output[str]
@@ -98,7 +109,7 @@ class FcWebFunction(pulumi.ComponentResource):
             f"FcWebFunction {name!r}",
             FcWebFunctionArgs,
             args,
-            TABLE,
+            _RULES,
             defaults=_DEFAULTS,
             derived=custom_runtime_facts(args.get("zip_path")),
         )
@@ -116,7 +127,7 @@ class FcWebFunction(pulumi.ComponentResource):
             role=role.arn,
             memory_size=values["memory_mb"],
             cpu=values.get("cpu", pulumi.Output.from_input(values["memory_mb"]).apply(cpu_for)),
-            disk_size=FC_DISK_MB,
+            disk_size=values["disk_mb"],
             timeout=values["timeout_s"],
             instance_concurrency=values["concurrency"],
             environment_variables=values.get("environment"),
@@ -135,19 +146,10 @@ class FcWebFunction(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=[granted]),
         )
-        trigger = fc.V3Trigger(
-            f"{name}-http",
-            function_name=function.function_name,
-            qualifier=FC_LATEST,
-            trigger_name="http",
-            trigger_type="http",
-            trigger_config=pulumi.Output.from_input(values["auth"]).apply(_trigger_config),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
 
         self.function_name = function.function_name
         self.function_arn = function.function_arn
-        self.url = trigger.http_trigger.url_internet
+        self.url = self._url(name, function, values) if values["http_trigger"] else pulumi.Output.from_input("")
         self.role_arn = role.arn
         self.log_project_name = project.project_name
         self.register_outputs(
@@ -159,6 +161,19 @@ class FcWebFunction(pulumi.ComponentResource):
                 "log_project_name": self.log_project_name,
             }
         )
+
+    def _url(self, name: str, function: fc.V3Function, values: dict[str, Any]) -> pulumi.Output[str]:
+        """The URL of a new HTTP trigger."""
+        trigger = fc.V3Trigger(
+            f"{name}-http",
+            function_name=function.function_name,
+            qualifier=FC_LATEST,
+            trigger_name="http",
+            trigger_type="http",
+            trigger_config=pulumi.Output.from_input(values["auth"]).apply(_trigger_config),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return trigger.http_trigger.url_internet
 
     def _code(self, name: str, values: dict[str, Any]) -> oss.BucketObject:
         """The zip in a private bucket."""
@@ -212,6 +227,7 @@ class FcWebFunction(pulumi.ComponentResource):
             logstore=logstore.logstore_name,
             read_prefixes=values["read_prefixes"],
             write_prefixes=values["write_prefixes"],
+            refresh_domains=values["refresh_domains"],
         ).apply(lambda known: fc_function(**known))
         policy = ram.Policy(
             f"{name}-policy",

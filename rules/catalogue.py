@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from rules import aws_links, cdn, cloudfront, edge, edge_source, fc, interpreter, lambda_, ram, regions
+from rules import aws_links, cdn, cloudfront, edge, edge_source, fc, interpreter, lambda_, ram, regions, site
 from rules.resources import KINDS
 from rules.rule import Rule
 
@@ -22,6 +22,7 @@ _TABLES: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
     (_ALIBABA, interpreter.TABLE),
     (_ALIBABA, fc.TABLE),
     (_ALIBABA, cdn.TABLE),
+    (_ALIBABA, (*site.TABLE, *site.SETTINGS)),
     (_ALIBABA, (*ram.FC_TRUST, *ram.OSS_TRUST)),
     *((_AWS if type_.startswith("aws:") else _ALIBABA, part.table) for type_, parts in KINDS.items() for part in parts),
 )

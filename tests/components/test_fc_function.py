@@ -99,6 +99,24 @@ def test_exact_trigger():
     }
 
 
+def test_a_function_without_a_url():
+    seen: list[str] = []
+    deployment = deploy(lambda: FcWebFunction("web", {**ARGS, "http_trigger": False}).url.apply(seen.append))
+    assert seen == [""]
+    assert deployment.children("web") == {name: type_ for name, type_ in CHILDREN.items() if name != "web-http"}
+
+
+def test_it_may_refresh_the_domains_that_are_named():
+    policy = run(refresh_domains=["www.example.com"]).named("web-policy").inputs
+    assert json.loads(policy["policyDocument"])["Statement"][1:] == [
+        {
+            "Effect": "Allow",
+            "Action": ["cdn:RefreshObjectCaches"],
+            "Resource": ["acs:cdn:*:*:domain/www.example.com"],
+        }
+    ]
+
+
 def test_the_code_lies_in_a_private_bucket_under_its_digest():
     deployment = run()
     assert deployment.named("web-code").inputs == {"bucket": "isthmus-test-code"}
@@ -216,6 +234,8 @@ FINDINGS = [
     ({"memory_mb": 500}, ["FC-MEMORY"]),
     ({"cpu": 1}, ["FC-CPU"]),
     ({"timeout_s": 86_401}, ["FC-TIMEOUT"]),
+    ({"disk_mb": 1024}, ["FC-DISK"]),
+    ({"http_trigger": "no"}, ["ARGUMENT-TYPE"]),
     ({"concurrency": 201}, ["FC-CONCURRENCY"]),
     ({"initializer_timeout_s": 301}, ["FC-INITIALIZER"]),
     ({"pre_stop_timeout_s": 91}, ["FC-PRE-STOP"]),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from rules import cdn, cloudfront, edge, fc, interpreter, lambda_, regions
+from rules import cdn, cloudfront, edge, fc, interpreter, lambda_, regions, site
 from rules.rule import check
 
 MB = 1024 * 1024
@@ -21,6 +21,7 @@ TABLES = {
     "cdn": cdn.TABLE,
     "aws regions": regions.AWS,
     "interpreter": interpreter.TABLE,
+    "site": (*site.FOLDERS, *site.SETTINGS),
 }
 
 HANDLERS = {
@@ -79,13 +80,22 @@ SHEBANG = (
 
 
 OUR_OWN = {
-    *("ZIP-PATH", "ZIP-READABLE", "EDGE-PYTHON"),
+    *("ZIP-PATH", "ZIP-READABLE", "EDGE-PYTHON", "SITE-APPLICATION", "SITE-CLOUD", "SITE-DOMAIN"),
     *(f"{cloud}-ENV-{kind}" for cloud in ("LAMBDA", "FC") for kind in ("SECRET", "SUSPECT")),
 }
 
 
 def numbers(fact, good, bad):
     return [{fact: each} for each in good], [{fact: each} for each in bad]
+
+
+def loop(site_prefix, site_bucket_name, source_bucket_name, source_prefix):
+    return {
+        "site_prefix": site_prefix,
+        "site_bucket_name": site_bucket_name,
+        "source_bucket_name": source_bucket_name,
+        "source_prefix": source_prefix,
+    }
 
 
 def zip_rules(table):
@@ -228,6 +238,23 @@ CASES = {
     ("cdn", "CDN-ICP"): (
         [{"scope": "overseas", "domain_name": "a.com"}],
         [{"scope": "domestic", "domain_name": "a.com"}, {"scope": "global", "domain_name": "a.com"}],
+    ),
+    ("site", "SITE-SOURCE-PREFIX"): numbers(
+        "source_prefix", ("projects/", "a/b/"), ("", "/", "/projects/", "projects", "a*/", "?/")
+    ),
+    ("site", "SITE-PREFIX"): numbers("site_prefix", ("", "docs/", "a/b/"), ("/", "/docs/", "docs", "*/")),
+    ("site", "SITE-LOOP"): (
+        [loop("a/", "one", "one", "b/"), loop("", "one", "two", "projects/"), loop("ab/", "one", "one", "a/")],
+        [loop("", "one", "one", "a/"), loop("a/", "one", "one", "a/"), loop("a/b/", "one", "one", "a/")],
+    ),
+    ("site", "SITE-APPLICATION"): numbers("application", site.APPLICATIONS, ("", "site-build", "Hello")),
+    ("site", "SITE-CLOUD"): (
+        [{"application": "hello", "alibaba": False}, {"application": "both", "alibaba": True}],
+        [{"application": "site_build", "alibaba": False}, {"application": "both", "alibaba": False}],
+    ),
+    ("site", "SITE-DOMAIN"): (
+        [{"application": "hello", "cdn_domain": ""}, {"application": "both", "cdn_domain": "www.example.com"}],
+        [{"application": "site_build", "cdn_domain": ""}, {"application": "both", "cdn_domain": ""}],
     ),
     ("aws regions", "AWS-REGION"): numbers(
         "aws_region",
