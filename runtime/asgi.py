@@ -34,11 +34,11 @@ class ApplicationError(RuntimeError):
     """The application does not keep to ASGI, or could not start."""
 
 
-def adapt(app: Application, *, stream: bool | None = None, lifespan: bool = True) -> Adapter:
+def adapt(app: Application, *, stream: bool = True, lifespan: bool = True) -> Adapter:
     """The handler for `app`.
 
-    `stream`: send the body as it comes. None: on Function Compute yes, on Lambda no; say True there when the function
-    URL's invoke mode is RESPONSE_STREAM. `lifespan`: whether to tell the application of startup and shutdown.
+    `stream`: send the body as it comes, wherever the caller can see it so; else whole. `lifespan`: whether to tell
+    the application of startup and shutdown.
     """
     return Adapter(app, stream=stream, lifespan=lifespan)
 
@@ -46,7 +46,7 @@ def adapt(app: Application, *, stream: bool | None = None, lifespan: bool = True
 class Adapter:
     """A handler; made by `adapt`."""
 
-    def __init__(self, app: Application, *, stream: bool | None, lifespan: bool) -> None:
+    def __init__(self, app: Application, *, stream: bool, lifespan: bool) -> None:
         self._app = app
         self._stream = stream
         self._lifespan = _Lifespan(app) if lifespan else None
@@ -67,7 +67,7 @@ class Adapter:
         try:
             start = next(messages)
             # A body in one piece gains nothing from being streamed, and keeps its Content-Length.
-            streamed = gateway.may_stream(wanted=self._stream) and not exchange.complete
+            streamed = self._stream and not exchange.complete
             return gateway.reply(start[0], start[1], _body(messages), stream=streamed)
         except BaseException:
             messages.close()

@@ -21,7 +21,9 @@ REQUIRED = {
     "Cdn": {"domainName", "bucketName", "resourceName"},
 }
 OPTIONAL = {
-    "LambdaCustomRuntime": {"memoryMb", "timeoutS", "architecture", "logRetentionDays", "environment"},
+    "LambdaCustomRuntime": {
+        *("memoryMb", "timeoutS", "architecture", "logRetentionDays", "environment", "invokeMode"),
+    },
     "EdgeTrigger": {"event", "memoryMb", "timeoutS", "originTimeoutS", "domainName", "certificateArn"},
     "FcWebFunction": {
         *("memoryMb", "cpu", "timeoutS", "concurrency", "initializerTimeoutS", "preStopTimeoutS", "auth"),
