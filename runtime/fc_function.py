@@ -52,6 +52,9 @@ class FcFunction:
             ("POST", "/invoke"): self._invoke,
             ("GET", "/pre-stop"): self._pre_stop,
         }
+        health_path = os.environ.get("ISTHMUS_HEALTH_PATH")
+        if health_path:
+            self._lifecycle["GET", health_path] = self._health
 
     def load(self) -> None:
         """Import the handler, once; requests that come earlier wait for it. Never raises: the answers tell."""
@@ -117,6 +120,14 @@ class FcFunction:
                 return web.Reply(200, b"")
             marked.failed = True
             return web.Reply(500, b"", head=_FAILED)
+
+    def _health(self, _request: Request, _context: Context) -> web.Reply:
+        """Well once the handler is imported; a check that comes earlier waits (Function Compute, "Health checks")."""
+        try:
+            self._wait()
+        except InitError:
+            return web.Reply(503, b"")  # told in the log when the import failed
+        return web.Reply(200, b"")
 
     def _streamed(self, result: Any, marked: _Marked) -> web.Reply:
         """A reply that has fetched its first piece: what fails before that is an ordinary failure."""

@@ -28,6 +28,8 @@ OPTIONAL = {
     "FcWebFunction": {
         *("memoryMb", "cpu", "timeoutS", "concurrency", "initializerTimeoutS", "preStopTimeoutS", "auth"),
         *("logRetentionDays", "environment", "readPrefixes", "writePrefixes"),
+        *("healthPath", "healthInitialDelayS", "healthPeriodS", "healthTimeoutS"),
+        *("healthFailureThreshold", "healthSuccessThreshold"),
     },
     "Cdn": {"certificateId", "scope", "privateOriginRole"},
 }

@@ -294,6 +294,21 @@ def test_init_errors_are_told_to_each_caller(start_fc):
     assert "nonsense_x" in side.process.log()
 
 
+def test_health_checks_are_answered_by_the_runtime_and_not_to_the_public(start_fc):
+    slow = "import time\ntime.sleep(0.5)\n" + APP
+    side = start_fc(slow, ISTHMUS_HEALTH_PATH="/whole?deep=1")
+    reply = side.call("GET", "/whole?deep=1")
+    assert (reply.path, reply.body) == ("200", b""), "it waits for the import"
+    assert side.http("GET", "/whole?deep=1").json()["rawPath"] == "/whole"
+    assert side.call("GET", "/whole").json()["rawPath"] == "/whole", "another target is the handler's"
+    assert "FC " not in side.process.log().partition("FC Invoke")[0]
+
+
+def test_an_instance_without_a_handler_is_not_well(start_fc):
+    side = start_fc("import nonsense_x", ISTHMUS_HEALTH_PATH="/healthz")
+    assert side.call("GET", "/healthz").path == "503"
+
+
 def test_an_empty_header_counts_as_missing(start_fc):
     environ = {
         "FC_FUNCTION_NAME": "hello", "FC_FUNCTION_MEMORY_SIZE": "512", "FC_REGION": "cn-hongkong", "FC_VER_ID": "7",
