@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from urllib.parse import unquote
 
 from runtime import aio, gateway, logs
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
         [dict[str, Any], Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Any
     ]
 
+_LOOK_SECONDS = 0.25
+"""How often a connection is looked at while the application waits for its end."""
 _VERSIONS = {"version": "3.0", "spec_version": "2.4"}
 
 
@@ -102,8 +105,17 @@ class _Exchange:
         if self._body is not None:
             body, self._body = self._body, None
             return {"type": "http.request", "body": body, "more_body": False}
-        await self._ended.wait()
+        await self._until_over()
         return {"type": "http.disconnect"}
+
+    async def _until_over(self) -> None:
+        """Wait for the end of the response, or for the caller to go where that can be seen."""
+        context: Context = self._scope["runtime.context"]
+        if context.caller is None:
+            await self._ended.wait()
+        while not (self._ended.is_set() or context.caller_gone):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), _LOOK_SECONDS)
 
     async def _send(self, message: Message) -> None:
         kind = message["type"]

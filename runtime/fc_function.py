@@ -18,6 +18,7 @@ from runtime.handler import is_streamed, load, settled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _socket import socket
     from collections.abc import Callable, Generator
     from typing import Any, Self
 
@@ -67,9 +68,10 @@ class FcFunction:
             logs.failure("alibaba", self._failed)
         self._loading.release()
 
-    def answer(self, request: Request) -> web.Reply:
-        """The reply to one request. Never raises."""
+    def answer(self, request: Request, caller: socket) -> web.Reply:
+        """The reply to one request, which came from `caller`. Never raises."""
         context = _context(self._function, request.headers)
+        context.caller = caller
         contexts.current.set(context)
         # Public requests may use these paths too: FC marks them, and no client can send its `x-fc-*` headers.
         if request.headers.get("x-fc-control-path") == _PUBLIC:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import sys
+import time
 
 import pytest
 
@@ -247,6 +248,23 @@ def test_fc_passes_the_request_and_gives_back_the_response(fc):
         told = json.loads(body)
         assert told["body"] == "abc"
         assert "c=1; d=2" in str(told)
+
+
+def test_an_asgi_application_hears_that_its_client_has_gone(start_fc):
+    fc = start_fc(
+        "from runtime.asgi import adapt\n"
+        "async def app(scope, receive, send):\n"
+        "    if scope['type'] == 'lifespan':\n        return\n"
+        "    await receive()\n    print('waiting', flush=True)\n"
+        "    print((await receive())['type'], flush=True)\n"
+        "handler = adapt(app)\n"
+    )
+    with fc.connect() as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        while "waiting" not in fc.process.log():
+            time.sleep(0.01)
+    while "http.disconnect" not in fc.process.log():
+        time.sleep(0.01)
 
 
 def test_fc_ends_the_application_when_the_client_goes(fc):
