@@ -17,16 +17,15 @@ from runtime.hooks import on_shutdown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Iterator
+    from collections.abc import Awaitable, Callable, Generator, Iterator, MutableMapping
     from typing import Any
 
     from runtime.aio import Put
     from runtime.context import Context
 
     Message = dict[str, Any]
-    Application = Callable[
-        [dict[str, Any], Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Any
-    ]
+    Sent = MutableMapping[str, Any]
+    Application = Callable[[dict[str, Any], Callable[[], Awaitable[Message]], Callable[[Sent], Awaitable[None]]], Any]
 
 _LOOK_SECONDS = 0.25
 """How often a connection is looked at while the application waits for its end."""
@@ -117,7 +116,7 @@ class _Exchange:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), _LOOK_SECONDS)
 
-    async def _send(self, message: Message) -> None:
+    async def _send(self, message: Sent) -> None:
         kind = message["type"]
         if kind == "http.response.start" and self._start is None:
             fields = [
@@ -158,7 +157,7 @@ class _Lifespan:
 
     async def _startup(self) -> bool:
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
-        self._outbox: asyncio.Queue[Message] = asyncio.Queue()
+        self._outbox: asyncio.Queue[Sent] = asyncio.Queue()
         scope = {"type": "lifespan", "asgi": _VERSIONS, "state": self._state}
         self._task = asyncio.ensure_future(self._app(scope, self._inbox.get, self._outbox.put))
         self._inbox.put_nowait({"type": "lifespan.startup"})
@@ -176,7 +175,7 @@ class _Lifespan:
         if answer is not None and answer["type"] == "lifespan.shutdown.failed":
             logs.error(f"the application's shutdown failed: {answer.get('message', '')}")
 
-    async def _answer(self) -> Message | None:
+    async def _answer(self) -> Sent | None:
         answer = asyncio.ensure_future(self._outbox.get())
         await asyncio.wait({answer, self._task}, return_when=asyncio.FIRST_COMPLETED)
         if answer.done():
