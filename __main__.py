@@ -32,6 +32,7 @@ def deploy_aws(settings: Settings, function_zip: asset.Package, edge_zip: asset.
             "memory_mb": settings.memory_mb,
             "timeout_s": settings.timeout_s,
             "log_retention_days": settings.log_retention_days,
+            "invoke_mode": "RESPONSE_STREAM" if settings.streaming else "BUFFERED",
         },
     )
     edge = EdgeTrigger(

@@ -39,6 +39,15 @@ _DEFAULTS: Final = {
 }
 _LOGSTORE: Final = "function"
 _RULES: Final = (*TABLE, *pick(FUNCTION, "FC-DISK"))
+_HEALTH_PATH_VARIABLE: Final = "ISTHMUS_HEALTH_PATH"
+_HEALTH_SETTINGS: Final = {
+    "health_initial_delay_s": "initial_delay_seconds",
+    "health_period_s": "period_seconds",
+    "health_timeout_s": "timeout_seconds",
+    "health_failure_threshold": "failure_threshold",
+    "health_success_threshold": "success_threshold",
+}
+"""Our arguments and the cloud's names for them."""
 
 
 class FcWebFunctionArgs(TypedDict):
@@ -76,6 +85,19 @@ class FcWebFunctionArgs(TypedDict):
     """`function`: the URL takes signed requests only; `anonymous`: it takes all. Defaults to function."""
     log_retention_days: NotRequired[pulumi.Input[int]]
     """Days that the log is kept, 1 to 3650. Defaults to 14."""
+    health_path: NotRequired[pulumi.Input[str]]
+    """Path of Function Compute's own health check, such as `/healthz`. Our runtime answers it as soon as the handler
+    is imported. Left out, there is no such check."""
+    health_initial_delay_s: NotRequired[pulumi.Input[int]]
+    """Seconds from the end of the initialization to the first check, 0 to 120. The cloud's default is 0."""
+    health_period_s: NotRequired[pulumi.Input[int]]
+    """Seconds between two checks, 1 to 120. The cloud's default is 3."""
+    health_timeout_s: NotRequired[pulumi.Input[int]]
+    """Seconds that an answer may take, 1 to 3. The cloud's default is 1."""
+    health_failure_threshold: NotRequired[pulumi.Input[int]]
+    """Failed checks in a row that make an instance unhealthy, 1 to 120. The cloud's default is 3."""
+    health_success_threshold: NotRequired[pulumi.Input[int]]
+    """Passed checks in a row that make an instance healthy, 1 to 120. The cloud's default is 1."""
     environment: NotRequired[pulumi.Input[Mapping[str, pulumi.Input[str]]]]
     """Environment variables, at most 4 KB in all. References to secrets belong here, secrets do not."""
     read_prefixes: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]
@@ -111,7 +133,11 @@ class FcWebFunction(pulumi.ComponentResource):
             args,
             _RULES,
             defaults=_DEFAULTS,
-            derived=custom_runtime_facts(args.get("zip_path")),
+            derived={
+                **custom_runtime_facts(args.get("zip_path")),
+                "has_health_path": args.get("health_path") is not None,
+                "health_settings": [name for name in _HEALTH_SETTINGS if args.get(name) is not None],
+            },
         )
         super().__init__("isthmus:index:FcWebFunction", name, {}, opts)
 
@@ -130,8 +156,8 @@ class FcWebFunction(pulumi.ComponentResource):
             disk_size=values["disk_mb"],
             timeout=values["timeout_s"],
             instance_concurrency=values["concurrency"],
-            environment_variables=values.get("environment"),
-            custom_runtime_config={"commands": list(FC_START_COMMAND), "port": FC_PORT},
+            environment_variables=_environment(values),
+            custom_runtime_config=_custom_runtime(values),
             # The names only switch the hooks on: a custom runtime is called at fixed paths.
             instance_lifecycle_config={
                 "initializer": {"handler": "initialize", "timeout": values["initializer_timeout_s"]},
@@ -248,6 +274,24 @@ class FcWebFunction(pulumi.ComponentResource):
 def cpu_for(memory_mb: int) -> float:
     """One vCPU for each 2 GB, rounded up to the cloud's steps: in the middle of what it accepts."""
     return math.ceil(memory_mb / 2048 * CPU_STEPS_PER_CORE) / CPU_STEPS_PER_CORE
+
+
+def _custom_runtime(values: Mapping[str, Any]) -> fc.V3FunctionCustomRuntimeConfigArgsDict:
+    config: fc.V3FunctionCustomRuntimeConfigArgsDict = {"commands": list(FC_START_COMMAND), "port": FC_PORT}
+    if "health_path" in values:
+        check: Any = {theirs: values[ours] for ours, theirs in _HEALTH_SETTINGS.items() if ours in values}
+        check["http_get_url"] = values["health_path"]
+        config["health_check_config"] = check
+    return config
+
+
+def _environment(values: Mapping[str, Any]) -> pulumi.Input[Mapping[str, Any]] | None:
+    """The given variables; with them the path at which the runtime is to answer health checks, where it has to."""
+    given = values.get("environment")
+    if "health_path" not in values:
+        return given
+    path = values["health_path"]
+    return pulumi.Output.all(given or {}, path).apply(lambda known: {**known[0], _HEALTH_PATH_VARIABLE: known[1]})
 
 
 def _trigger_config(auth: str) -> str:

@@ -45,6 +45,7 @@ class Settings:
     memory_mb: int
     timeout_s: int
     log_retention_days: int
+    streaming: bool
     fc_auth: str
     fc_concurrency: int
     cdn_domain: str

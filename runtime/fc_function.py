@@ -18,6 +18,7 @@ from runtime.handler import is_streamed, load, settled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _socket import socket
     from collections.abc import Callable, Generator
     from typing import Any, Self
 
@@ -52,6 +53,9 @@ class FcFunction:
             ("POST", "/invoke"): self._invoke,
             ("GET", "/pre-stop"): self._pre_stop,
         }
+        health_path = os.environ.get("ISTHMUS_HEALTH_PATH")
+        if health_path:
+            self._lifecycle["GET", health_path] = self._health
 
     def load(self) -> None:
         """Import the handler, once; requests that come earlier wait for it. Never raises: the answers tell."""
@@ -64,9 +68,10 @@ class FcFunction:
             logs.failure("alibaba", self._failed)
         self._loading.release()
 
-    def answer(self, request: Request) -> web.Reply:
-        """The reply to one request. Never raises."""
+    def answer(self, request: Request, caller: socket) -> web.Reply:
+        """The reply to one request, which came from `caller`. Never raises."""
         context = _context(self._function, request.headers)
+        context.caller = caller
         contexts.current.set(context)
         # Public requests may use these paths too: FC marks them, and no client can send its `x-fc-*` headers.
         if request.headers.get("x-fc-control-path") == _PUBLIC:
@@ -117,6 +122,14 @@ class FcFunction:
                 return web.Reply(200, b"")
             marked.failed = True
             return web.Reply(500, b"", head=_FAILED)
+
+    def _health(self, _request: Request, _context: Context) -> web.Reply:
+        """Well once the handler is imported; a check that comes earlier waits (Function Compute, "Health checks")."""
+        try:
+            self._wait()
+        except InitError:
+            return web.Reply(503, b"")  # told in the log when the import failed
+        return web.Reply(200, b"")
 
     def _streamed(self, result: Any, marked: _Marked) -> web.Reply:
         """A reply that has fetched its first piece: what fails before that is an ordinary failure."""

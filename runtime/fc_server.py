@@ -73,7 +73,7 @@ class Connection:
 class Server:
     """Answers every request on a listening socket with `answer`, which is called from many threads at once."""
 
-    def __init__(self, listener: _socket.socket, answer: Callable[[Request], Reply]) -> None:
+    def __init__(self, listener: _socket.socket, answer: Callable[[Request, _socket.socket], Reply]) -> None:
         self._listener = listener
         self._answer = answer
         self._epoll = select.epoll()
@@ -238,7 +238,7 @@ class Server:
         """Answer; whether the connection stays open."""
         self._busy.add(connection)
         try:
-            reply = self._answer(request)
+            reply = self._answer(request, connection.sock)
             if self._forked:
                 os._exit(1)  # a child that a handler forked came back here: it must not speak for its parent
             keep_alive = request.keep_alive

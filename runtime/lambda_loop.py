@@ -10,7 +10,7 @@ from runtime import hooks, lifecycle, logs
 from runtime.codec import JSON, decode, encode, loads, use_orjson
 from runtime.context import Context, Function, Identity
 from runtime.errors import describe
-from runtime.handler import is_streamed, load, settled
+from runtime.handler import URL_STREAMS, is_streamed, load, settled
 from runtime.lambda_api import API_LOST, MAX_RESULT, ApiLostError, RuntimeApi
 
 TYPE_CHECKING = False
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from runtime.lambda_stream import StreamedResult
 
 _TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
+_BINARY = frozenset({bytes, bytearray, memoryview})
 
 
 class ResultTooLargeError(Exception):
@@ -113,11 +114,13 @@ def _invoke(api: RuntimeApi, handler: Handler, function: Function) -> None:
     stream: StreamedResult | None = None
     body, media_type = b"", JSON
     try:
-        # Nobody but the handler holds the event, so that a large one is gone while the result is encoded.
-        result = settled(handler(_event(api, invocation), context), shared_loop=False)
-        if is_streamed(result):
-            stream = _begun(result)
-        else:
+        event = _event(api, invocation)
+        over_http = type(event) is dict and "requestContext" in event
+        result = settled(handler(event, context), shared_loop=False)
+        del event  # a large one is gone while the result is encoded
+        if is_streamed(result) or (over_http and (URL_STREAMS or type(result) in _BINARY)):
+            stream, result = _for_caller(result, over_http=over_http)
+        if stream is None:
             body, media_type = encode(result)
         if len(body) > MAX_RESULT:
             _refuse(len(body))
@@ -135,10 +138,10 @@ def _invoke(api: RuntimeApi, handler: Handler, function: Function) -> None:
     api.fail(invocation.headers, failure)
 
 
-def _begun(result: Any) -> StreamedResult:
-    from runtime.lambda_stream import StreamedResult
+def _for_caller(result: Any, *, over_http: bool) -> tuple[StreamedResult | None, Any]:
+    from runtime.lambda_stream import for_caller
 
-    return StreamedResult(result)
+    return for_caller(result, over_http=over_http)
 
 
 def _refuse(size: int) -> NoReturn:

@@ -168,7 +168,7 @@ def reply_of(result: Any) -> Reply:
     if not isinstance(result, dict) or "statusCode" not in result:
         return Reply(200, *encode(result))
     status, media_type, head = _status_and_head(result)
-    return Reply(status, _reply_body(result), media_type, head)
+    return Reply(status, body_of(result), media_type, head)
 
 
 def streamed_reply_of(result: Any, pieces: Generator[bytes, None, None]) -> Reply:
@@ -214,7 +214,8 @@ def _status_and_head(result: dict[str, Any]) -> tuple[int, str, str]:
     return status, media_type, "".join(lines)
 
 
-def _reply_body(result: dict[str, Any]) -> bytes:
+def body_of(result: dict[str, Any]) -> bytes:
+    """The body's bytes of a dict with `statusCode`. Raises ReplyError."""
     body = result.get("body")
     if body is None:
         return b""
@@ -228,6 +229,14 @@ def _reply_body(result: dict[str, Any]) -> bytes:
         return a2b_base64(body)
     except BinasciiError as error:
         raise ReplyError(f"body is not base64 although isBase64Encoded is true: {error}") from None
+
+
+def text_of(body: bytes) -> tuple[str, bool]:
+    """A reply's body as the text that JSON can hold; whether it is base64."""
+    try:
+        return body.decode(), False
+    except UnicodeDecodeError:
+        return b2a_base64(body, newline=False).decode("ascii"), True
 
 
 def _origin_form(target: str) -> str:

@@ -28,6 +28,18 @@ class Hook:
 
 
 @dataclass(frozen=True)
+class HealthCheck:
+    """The check by HTTP that is switched on, with the API's defaults."""
+
+    path: str
+    initial_delay_s: int = 0
+    period_s: int = 3
+    timeout_s: int = 1
+    failure_threshold: int = 3
+    success_threshold: int = 1
+
+
+@dataclass(frozen=True)
 class FcFunction:
     """What decides how a function runs; equal values may share instances."""
 
@@ -47,6 +59,7 @@ class FcFunction:
     role: str
     initializer: Hook | None
     pre_stop: Hook | None
+    health: HealthCheck | None
     log_project: str
     log_store: str
 
@@ -155,6 +168,7 @@ def _function(resource: Resource) -> FcFunction:
         role=str(properties.get("role") or ""),
         initializer=_hook(lifecycle.get("initializer")),
         pre_stop=_hook(lifecycle.get("preStop")),
+        health=_health(custom.get("healthCheckConfig") or {}),
         log_project=str(log.get("project") or ""),
         log_store=str(log.get("logstore") or ""),
     )
@@ -162,6 +176,20 @@ def _function(resource: Resource) -> FcFunction:
 
 def _hook(config: dict[str, Any] | None) -> Hook | None:
     return Hook(int(config.get("timeout") or 3)) if config and config.get("handler") else None
+
+
+def _health(config: dict[str, Any]) -> HealthCheck | None:
+    if not config.get("httpGetUrl"):
+        return None
+    names = {
+        "initialDelaySeconds": "initial_delay_s",
+        "periodSeconds": "period_s",
+        "timeoutSeconds": "timeout_s",
+        "failureThreshold": "failure_threshold",
+        "successThreshold": "success_threshold",
+    }
+    given = {ours: int(config[theirs]) for theirs, ours in names.items() if config.get(theirs) is not None}
+    return HealthCheck(str(config["httpGetUrl"]), **given)
 
 
 def _region(properties: dict[str, Any]) -> str:

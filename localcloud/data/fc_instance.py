@@ -23,7 +23,8 @@ from yarl import URL
 
 from localcloud.store import Store
 
-from .fc_function import FcFunction, common_headers, environment, local_command, log_group, new_request_id
+from . import fc_health
+from .fc_function import FcFunction, HealthCheck, common_headers, environment, local_command, log_group, new_request_id
 from .keyring import Keyring, Principal
 from .messages import Request, Response
 from .packages import PackageError, Packages
@@ -72,6 +73,7 @@ class FcInstance:
         self._session: aiohttp.ClientSession | None = None
         self._started = False
         self._broken = False
+        self._watching: asyncio.Task[None] | None = None
         self._last_lines: list[str] = []
 
     @property
@@ -96,6 +98,8 @@ class FcInstance:
             )
             if self.function.initializer is not None:
                 await self._initialize(self.function.initializer.timeout_s)
+            if self.function.health is not None:
+                await self._begin_health_checks(self.function.health)
             self._started = True
         except BaseException:
             await self.close()
@@ -129,6 +133,8 @@ class FcInstance:
             with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
                 await asyncio.wait_for(self._callback("GET", "/pre-stop"), self.function.pre_stop.timeout_s)
         self._broken = True
+        if self._watching is not None:
+            self._watching.cancel()
         if self._session is not None:
             await self._session.close()
         if self._sandbox is not None:
@@ -180,6 +186,25 @@ class FcInstance:
         if not 200 <= status < 300:
             told = body.decode("utf-8", "replace") or f"Function instance initialization failed with status {status}"
             raise FcError(200, "InitializationError", told)
+
+    async def _begin_health_checks(self, check: HealthCheck) -> None:
+        """Raises FcError when the instance is not well; else it is watched from now on."""
+        path, _, query = check.path.partition("?")
+
+        async def ask() -> int:
+            response = await self._request(Request("GET", _ADDRESS, path, query))
+            await response.read()
+            return response.status
+
+        async def watch() -> None:
+            await fc_health.until_unwell(check, ask)
+            self._broken = True
+
+        if not await fc_health.first_is_well(check, ask):
+            self._running().drain(flush=True)
+            told = f"Function instance health check failed on path {check.path}.\nLogs:"
+            raise FcError(412, "FunctionNotStarted", told + self._log_text())
+        self._watching = asyncio.ensure_future(watch())
 
     async def _callback(self, method: str, path: str) -> tuple[int, bytes]:
         headers = common_headers(self.function, new_request_id(), path)

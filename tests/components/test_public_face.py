@@ -26,12 +26,16 @@ REQUIRED = {
     },
 }
 OPTIONAL = {
-    "LambdaCustomRuntime": {"memoryMb", "timeoutS", "architecture", "logRetentionDays", "environment"},
+    "LambdaCustomRuntime": {
+        *("memoryMb", "timeoutS", "architecture", "logRetentionDays", "environment", "invokeMode"),
+    },
     "EdgeTrigger": {"event", "memoryMb", "timeoutS", "originTimeoutS", "domainName", "certificateArn"},
     "FcWebFunction": {
         *("memoryMb", "cpu", "timeoutS", "concurrency", "initializerTimeoutS", "preStopTimeoutS", "auth"),
         *("logRetentionDays", "environment", "readPrefixes", "writePrefixes", "diskMb", "httpTrigger"),
         "refreshDomains",
+        *("healthPath", "healthInitialDelayS", "healthPeriodS", "healthTimeoutS"),
+        *("healthFailureThreshold", "healthSuccessThreshold"),
     },
     "Cdn": {"certificateId", "scope", "privateOriginRole", "firstPage", "forceDestroy"},
     "SiteBuild": {"sourcePrefix", "sitePrefix", "prune", "memoryMb", "timeoutS", "logRetentionDays", "forceDestroy"},

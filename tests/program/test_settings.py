@@ -64,6 +64,7 @@ def test_the_defaults_are_sound(read):
         memory_mb=512,
         timeout_s=30,
         log_retention_days=14,
+        streaming=False,
         fc_auth="function",
         fc_concurrency=20,
         cdn_domain="",

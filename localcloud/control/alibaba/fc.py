@@ -39,6 +39,10 @@ _LARGE_ZIP_REGIONS = {
 _ENVIRONMENT_BYTES = 4096
 _DISKS_MB = (512, 10_240)
 _HOST_NAME_CHARACTERS = 52
+_HEALTH_RANGES = {
+    "initialDelaySeconds": (0, 120), "periodSeconds": (1, 120), "timeoutSeconds": (1, 3),
+    "failureThreshold": (1, 120), "successThreshold": (1, 120),
+}  # fmt: skip
 
 
 class Function(AlibabaKind):
@@ -63,6 +67,7 @@ class Function(AlibabaKind):
     def admit(self, cloud: Cloud, inputs: Given, old: Resource | None) -> None:
         del old
         _check_size(inputs)
+        _check_health((inputs.get("customRuntimeConfig") or {}).get("healthCheckConfig") or {})
         _check_role(cloud, inputs.get("role"))
         log = inputs.get("logConfig") or {}
         if log.get("project"):
@@ -244,6 +249,20 @@ def _check_size(inputs: Given) -> None:
     variables = inputs.get("environmentVariables", {})
     if sum(len(str(item).encode()) for pair in variables.items() for item in pair) > _ENVIRONMENT_BYTES:
         raise CloudError("InvalidArgument", f"environmentVariables exceed {_ENVIRONMENT_BYTES} bytes")
+
+
+def _check_health(config: Given) -> None:
+    """The ranges of the API's reference (CustomHealthCheckConfig), where the provider lets more pass.
+
+    FC's own sentences are in no document; these are ours.
+    """
+    for name, (low, high) in _HEALTH_RANGES.items():
+        value = config.get(name, low)
+        if not low <= value <= high:
+            raise CloudError("InvalidArgument", f"{name} must be between {low} and {high}, got {value}")
+    url = config.get("httpGetUrl", "/")
+    if not url.startswith("/") or not url.isascii() or not url.isprintable() or " " in url:
+        raise CloudError("InvalidArgument", f"httpGetUrl must be a path that begins with /, got '{url}'")
 
 
 def _check_role(cloud: Cloud, arn: str | None) -> None:
