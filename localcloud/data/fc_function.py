@@ -17,7 +17,8 @@ TRIGGER = "alicloud:fc/v3Trigger:V3Trigger"
 
 CODE_PATH = "/code"
 _DEFAULT_PORT = 9000
-_PATH = "/var/fc/lang/nodejs20/bin:/usr/local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin"
+_PATH = "/usr/local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin"
+"""What lies below /var/fc/lang is on no function's path unless the function puts it there."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,14 @@ def environment(
             "ALIBABA_CLOUD_SECURITY_TOKEN": key.token,
         }
     return variables | dict(function.environment)
+
+
+def endpoints(function: FcFunction, port: int) -> dict[str, str]:
+    """Where the services are that a function calls. The cloud sets none of these: there the names resolve."""
+    return {
+        "OSS_ENDPOINT": f"http://oss-{function.region}-internal.aliyuncs.com.localhost:{port}",
+        "CDN_ENDPOINT": f"http://cdn.aliyuncs.com.localhost:{port}",
+    }
 
 
 def local_command(function: FcFunction, folder: Path) -> list[str]:

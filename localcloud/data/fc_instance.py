@@ -24,13 +24,26 @@ from yarl import URL
 from localcloud.store import Store
 
 from . import fc_health
-from .fc_function import FcFunction, HealthCheck, common_headers, environment, local_command, log_group, new_request_id
+from .fc_function import (
+    FcFunction,
+    HealthCheck,
+    common_headers,
+    endpoints,
+    environment,
+    local_command,
+    log_group,
+    new_request_id,
+)
 from .keyring import Keyring, Principal
 from .messages import Request, Response
+from .node import NodeError, with_node
 from .packages import PackageError, Packages
 from .sandbox import MemoryWatch, Sandbox
 
 START_SECONDS = 120.0
+CREDENTIALS_VARIABLE = "ISTHMUS_FC_CREDENTIALS_SECONDS"
+
+_CREDENTIALS_SECONDS = 36 * 3600.0
 
 _ADDRESS = "127.0.0.2"
 """A loopback address that reaches a server on 0.0.0.0 but not one on 127.0.0.1, as FC's own address does."""
@@ -57,6 +70,8 @@ class FcServices:
     packages: Packages
     keyring: Keyring
     watch: MemoryWatch
+    port: int = 0
+    """The data plane's own, for the addresses that functions call."""
     start_seconds: float = START_SECONDS
 
 
@@ -68,7 +83,9 @@ class FcInstance:
         self.id = f"c-{int(time.time()):08x}-{uuid.uuid4().hex[:12]}"
         self._services = services
         self._port = free_port()
-        self._key = services.keyring.issue(Principal(function.role), "STS.") if function.role else None
+        self._key = (
+            services.keyring.issue(Principal(function.role), "STS.", credentials_seconds()) if function.role else None
+        )
         self._sandbox: Sandbox | None = None
         self._session: aiohttp.ClientSession | None = None
         self._started = False
@@ -78,7 +95,8 @@ class FcInstance:
 
     @property
     def usable(self) -> bool:
-        return self._started and not self._broken and self._sandbox is not None and self._sandbox.alive
+        current = self._key is None or not self._key.expired
+        return current and self._started and not self._broken and self._sandbox is not None and self._sandbox.alive
 
     @property
     def used_mb(self) -> int:
@@ -149,6 +167,11 @@ class FcInstance:
         except PackageError as error:
             raise FcError(412, "FunctionNotStarted", f"{_NOT_STARTED}{error}") from error
         variables = environment(function, folder, self._port, self.id, self._key)
+        variables = endpoints(function, services.port) | variables
+        try:
+            variables["PATH"] = await asyncio.to_thread(with_node, variables["PATH"], function.runtime)
+        except NodeError as error:
+            raise FcError(412, "FunctionNotStarted", f"{_NOT_STARTED}{error}") from error
         command = local_command(function, folder)
         try:
             self._sandbox = await Sandbox.start(command, variables, folder, function.memory_mb, self._log)
@@ -280,6 +303,14 @@ class FcInstance:
 
     def _log_text(self) -> str:
         return "\n".join(self._last_lines)
+
+
+def credentials_seconds() -> float:
+    """How long an instance's credentials last: 36 hours, or what ISTHMUS_FC_CREDENTIALS_SECONDS says, for tests.
+
+    Source: Function Compute documentation, "Grant permissions to Function Compute".
+    """
+    return float(os.environ.get(CREDENTIALS_VARIABLE) or _CREDENTIALS_SECONDS)
 
 
 def free_port() -> int:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from localcloud.control import policy
+from localcloud.control.alibaba import oss_trigger
 from localcloud.control.alibaba.base import BUCKET, FUNCTION, AlibabaKind, role_by_arn
 from localcloud.control.alibaba.logs import require_logstore
 from localcloud.control.content import unzipped_size
@@ -43,6 +44,7 @@ _HEALTH_RANGES = {
     "initialDelaySeconds": (0, 120), "periodSeconds": (1, 120), "timeoutSeconds": (1, 3),
     "failureThreshold": (1, 120), "successThreshold": (1, 120),
 }  # fmt: skip
+_MAX_EVENT_AGE_S = 604_800
 
 
 class Function(AlibabaKind):
@@ -134,6 +136,8 @@ class Trigger(AlibabaKind):
     def admit(self, cloud: Cloud, inputs: Given, old: Resource | None) -> None:
         require_function(cloud, inputs["functionName"])
         _require_qualifier(cloud, inputs)
+        if inputs["triggerType"] == "oss":
+            oss_trigger.check(cloud, inputs, old)
         if inputs["triggerType"] != "http":
             return
         _check_http_config(parsed_json(inputs.get("triggerConfig", "{}")))
@@ -190,6 +194,10 @@ class AsyncInvokeConfig(AlibabaKind):
         attempts = inputs.get("maxAsyncRetryAttempts", 3)
         if not 0 <= attempts <= 8:
             raise CloudError("InvalidArgument", f"maxAsyncRetryAttempts must be between 0 and 8, got {attempts}")
+        age = inputs.get("maxAsyncEventAgeInSeconds", _MAX_EVENT_AGE_S)
+        if not 1 <= age <= _MAX_EVENT_AGE_S:
+            sentence = f"maxAsyncEventAgeInSeconds must be between 1 and {_MAX_EVENT_AGE_S}, got {age}"
+            raise CloudError("InvalidArgument", sentence)
 
     def computed(self, cloud: Cloud, id_: str, inputs: Given) -> Values:
         del inputs
@@ -303,7 +311,7 @@ def _code_object(cloud: Cloud, code: Given) -> bytes:
         place = owner.properties["location"]
         sentence = f"the OSS bucket '{bucket}' is in {place}: the code must be in the function's region {cloud.region}"
         raise CloudError("InvalidArgument", sentence)
-    stored = cloud.store.get_object(bucket, key)
+    stored = cloud.store.oss.get(bucket, key)
     if stored is None:
         raise CloudError("InvalidArgument", f"the OSS object '{key}' does not exist in bucket '{bucket}' (NoSuchKey)")
     return cloud.store.blob_path(stored.blob).read_bytes()

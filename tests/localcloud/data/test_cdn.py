@@ -69,7 +69,7 @@ async def test_without_the_host_header_there_is_no_such_bucket(plane):
 
 async def test_an_upload_is_visible_at_once(plane):
     await ask(plane, CDN_HOST)
-    plane.store.put_object("isthmus-site", "index.html", b"new", {"content-type": "text/html"})
+    plane.store.oss.put("isthmus-site", "index.html", b"new", {"content-type": "text/html"})
 
     assert (await ask(plane, CDN_HOST))[2] == "new"
 

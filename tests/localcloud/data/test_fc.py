@@ -74,6 +74,7 @@ async def test_the_environment_is_exactly_that_of_the_cloud(plane):
         "ALIBABA_CLOUD_ACCESS_KEY_ID",
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
         "ALIBABA_CLOUD_SECURITY_TOKEN",
+        "CDN_ENDPOINT",
         "FC_ACCOUNT_ID",
         "FC_CUSTOM_LISTEN_PORT",
         "FC_FUNCTION_HANDLER",
@@ -84,8 +85,11 @@ async def test_the_environment_is_exactly_that_of_the_cloud(plane):
         "FC_REGION",
         "FC_VER_ID",
         "MINE",
+        "OSS_ENDPOINT",
         "PATH",
     }
+    assert environment["OSS_ENDPOINT"] == f"http://oss-cn-hongkong-internal.aliyuncs.com.localhost:{plane.port}"
+    assert environment["CDN_ENDPOINT"] == f"http://cdn.aliyuncs.com.localhost:{plane.port}"
     assert environment["FC_FUNC_CODE_PATH"] == json.loads(body)["cwd"]
 
     put(plane, "environment", role="")
