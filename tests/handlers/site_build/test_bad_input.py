@@ -5,6 +5,7 @@ Does not prove that Function Compute retries a failed event with the same reques
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import random
@@ -14,7 +15,6 @@ import sys
 import tarfile
 import textwrap
 import zipfile
-import zlib
 from pathlib import Path
 
 import pytest
@@ -208,42 +208,33 @@ def test_a_zip_with_a_link(old: Cloud):
     refused(old, "entry is 'link'")
 
 
-@pytest.mark.parametrize("kind", ["zip", "tar"])
-def test_two_hundred_thousand_files(old: Cloud, kind):
-    names = {f"f{number}": "" for number in range(200_000)}
-    old.upload(zipped(names) if kind == "zip" else tarred(names))
+@pytest.mark.parametrize(("pack", "count"), [(zipped, 200_000), (tarred, 20_001)])
+def test_two_hundred_thousand_files(old: Cloud, pack, count):
+    old.upload(pack({f"f{number}": "" for number in range(count)}))
     refused(old, "number of entries is more than 20,000")
 
 
-def bomb_gzip(size: int) -> bytes:
-    """A tar.gz of one file of `size` zeros."""
-    info = tarfile.TarInfo("package.json")
-    info.size = size
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    parts = [packer.compress(info.tobuf())]
-    block = bytes(4 * 1024 * 1024)
-    parts += [packer.compress(block) for _ in range(size // len(block))]
-    return b"".join([*parts, packer.flush()])
+BLOCK = 64 * 1024 * 1024
 
 
-def test_a_ten_gigabyte_bomb(old: Cloud):
-    old.upload(bomb_gzip(10 * 1024**3))
-    refused(old, "ratio of unpacked to packed bytes is above 100")
+def bomb(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
+    """A tar.gz of one entry of `size` zeros, out of gzip members of 64 MB each."""
+    info = tarfile.TarInfo(name)
+    info.size, info.type = size, kind
+    return gzip.compress(info.tobuf(), 9) + gzip.compress(bytes(BLOCK), 9) * -(-size // BLOCK)
 
 
-def test_a_bomb_in_what_is_skipped_and_in_headers(old: Cloud):
-    skipped = bomb_gzip(512 * 1024 * 1024).replace(b"package.json", b"package.json")
-    info = tarfile.TarInfo("node_modules/x")
-    info.size = 512 * 1024 * 1024
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    skipped = packer.compress(info.tobuf()) + packer.compress(bytes(info.size)) + packer.flush()
-    old.upload(skipped)
-    refused(old, "ratio of unpacked")
-    header = tarfile.TarInfo("x")
-    header.type, header.size = tarfile.XHDTYPE, 4 * 1024**3
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    old.upload(packer.compress(header.tobuf()) + packer.compress(bytes(10_000_000)) + packer.flush())
-    refused(old, "header of the tar is 4,294,967,296 bytes")
+@pytest.mark.parametrize("name", ["package.json", "node_modules/skipped"])
+def test_a_ten_gigabyte_bomb(old: Cloud, name):
+    old.upload(bomb(name, 10 * 1024**3))
+    refused(
+        old, "(ratio of unpacked to packed bytes|size of 'package.json') is (above 100|more than 536,870,912 bytes)"
+    )
+
+
+def test_a_bomb_of_a_header(old: Cloud):
+    old.upload(bomb("x", 4 * 1024**3, tarfile.XHDTYPE))
+    refused(old, "header of the tar is 4,294,967,296 bytes, but must be at most 1,048,576")
 
 
 def test_a_zip_whose_header_lies_about_the_size(old: Cloud):
@@ -374,7 +365,7 @@ def test_a_source_that_comes_damaged(old: Cloud):
     good = old.buckets.objects["source"]["projects/shop.zip"]
     told = {"etag": good.etag, "x-oss-hash-crc64ecma": "5"}
     old.buckets.objects["source"]["projects/shop.zip"] = type(good)(good.body, told)
-    refused(old, "came damaged: its CRC-64 is 5, but must be|came damaged: its CRC-64", retry=True)
+    refused(old, r"came damaged: its CRC-64 is \d+, but must be 5;", retry=True)
     wrong = {"etag": '"00000000000000000000000000000000"'}
     old.buckets.objects["source"]["projects/shop.zip"] = type(good)(good.body, wrong)
     refused(old, "came damaged: its MD5", retry=True)
