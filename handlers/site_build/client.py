@@ -1,4 +1,4 @@
-"""HTTP to the clouds' services: one kept connection a thread, timeouts, and retries of what may pass."""
+"""HTTP to the clouds' services: kept connections, timeouts, and retries of what may pass."""
 
 from __future__ import annotations
 
@@ -114,7 +114,8 @@ class Client:
 
     keys: Callable[[], Keys]
     deadline: float
-    _local: threading.local = field(default_factory=threading.local)
+    _idle: dict[Endpoint, list[http.client.HTTPConnection]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def send(self, call: Call, sink: Sink | None = None) -> Answer:
         """The answer of any status below 500 but 408 and 429.
@@ -155,64 +156,60 @@ class Client:
             )
         time.sleep(pause)
 
-    def _once(self, call: Call, keys: Keys, sink: Sink | None, attempt: int) -> Answer:
-        try:
-            return self._exchange(call, keys, sink, attempt)
-        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
-            if not self._drop(call.endpoint):
-                raise
-        except BaseException:
-            self._drop(call.endpoint)
-            raise
-        # A connection that was kept may have been closed meanwhile: this says nothing about the service.
-        try:
-            return self._exchange(call, keys, sink, attempt)
-        except BaseException:
-            self._drop(call.endpoint)
-            raise
+    def close(self) -> None:
+        """Close the kept connections."""
+        with self._lock:
+            for idle in self._idle.values():
+                for connection in idle:
+                    connection.close()
+            self._idle.clear()
 
-    def _exchange(self, call: Call, keys: Keys, sink: Sink | None, attempt: int) -> Answer:
+    def _once(self, call: Call, keys: Keys, sink: Sink | None, attempt: int) -> Answer:
+        kept = self._kept(call.endpoint)
+        if kept is not None:
+            try:
+                return self._exchange(kept, call, keys, sink, attempt)
+            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+                pass  # it may have been closed while it was idle: this says nothing about the service
+        fresh = call.endpoint.connection()
+        fresh.connect()
+        fresh.sock.settimeout(_SILENCE_S)
+        return self._exchange(fresh, call, keys, sink, attempt)
+
+    def _kept(self, endpoint: Endpoint) -> http.client.HTTPConnection | None:
+        with self._lock:
+            idle = self._idle.get(endpoint)
+            return idle.pop() if idle else None
+
+    def _exchange(
+        self, connection: http.client.HTTPConnection, call: Call, keys: Keys, sink: Sink | None, attempt: int
+    ) -> Answer:
         headers = {"Host": call.endpoint.netloc, **call.sign(keys)}
         if call.body or call.method in {"PUT", "POST"}:
             headers["Content-Length"] = str(len(call.body))
-        patience = _PATIENCE_S + len(call.body) / _SLOWEST
-        until = min(self.deadline, time.monotonic() + patience)
-        connection = self._connection(call.endpoint)
-        connection.request(call.method, call.target, body=call.body or None, headers=headers)
-        response = connection.getresponse()
-        names = {name.lower(): value for name, value in response.getheaders()}
-        body = b""
-        if sink is not None and response.status // 100 == 2:
-            sink.begin(response.status, names)
-            _pour(response, sink, self.deadline)
-        else:
-            body = _whole(response, until)
-        if response.will_close:
-            self._drop(call.endpoint)
-        else:
-            self._used().add(call.endpoint)
-        return Answer(response.status, names, body, attempt)
+        until = min(self.deadline, time.monotonic() + _PATIENCE_S + len(call.body) / _SLOWEST)
+        is_reusable = False
+        try:
+            connection.request(call.method, call.target, body=call.body or None, headers=headers)
+            with connection.getresponse() as response:
+                names = {name.lower(): value for name, value in response.getheaders()}
+                body = b""
+                if sink is not None and response.status // 100 == 2:
+                    sink.begin(response.status, names)
+                    _pour(response, sink, self.deadline)
+                else:
+                    body = _whole(response, until)
+                is_reusable = not response.will_close
+                return Answer(response.status, names, body, attempt)
+        finally:
+            self._put_back(call.endpoint, connection, is_reusable=is_reusable)
 
-    def _connection(self, endpoint: Endpoint) -> http.client.HTTPConnection:
-        kept: dict[Endpoint, http.client.HTTPConnection] = self._local.__dict__.setdefault("kept", {})
-        connection = kept.get(endpoint)
-        if connection is None:
-            connection = kept[endpoint] = endpoint.connection()
-            connection.connect()
-            connection.sock.settimeout(_SILENCE_S)
-        return connection
-
-    def _used(self) -> set[Endpoint]:
-        return self._local.__dict__.setdefault("used", set())
-
-    def _drop(self, endpoint: Endpoint) -> bool:
-        """Close this thread's connection; whether it had served a request before."""
-        connection = self._local.__dict__.get("kept", {}).pop(endpoint, None)
-        if connection is not None:
+    def _put_back(self, endpoint: Endpoint, connection: http.client.HTTPConnection, *, is_reusable: bool) -> None:
+        if not is_reusable:
             connection.close()
-        was_used = endpoint in self._used()
-        self._used().discard(endpoint)
-        return was_used
+            return
+        with self._lock:
+            self._idle.setdefault(endpoint, []).append(connection)
 
     @staticmethod
     def _expired(call: Call, told: str) -> SiteBuildError:

@@ -43,6 +43,8 @@ def run(event: Any, context: Context) -> dict[str, Any]:
         raise
     except OSError as error:
         raise of_disk(error) from error
+    finally:
+        job.client.close()
 
 
 @dataclass
@@ -55,7 +57,7 @@ class _Job:
         seconds = min(self.context.remaining_ms() / 1000, _LONGEST_S) - _FOR_END_S
         self.deadline = time.monotonic() + seconds
         self.build_deadline = time.monotonic() + seconds * (1 - _FOR_PUBLISHING)
-        client = Client(self._keys, self.deadline)
+        self.client = client = Client(self._keys, self.deadline)
         service = _service(self.context, os.environ)
         self.source = Store(service, client, self.order.source.bucket)
         self.site = Store(service, client, self.order.site.bucket)

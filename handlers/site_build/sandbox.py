@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import random
 import re
-import resource
 import selectors
 import signal
 import subprocess
@@ -38,8 +37,9 @@ _TAIL = 15
 _END_S = 15.0
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 4, 36, 38
-_HELD = 'read -r _; exec "$@" </dev/null'
-"""The shell waits for a line, so that the limits stand before the program begins."""
+_LIMITED = f"ulimit -c 0; ulimit -f {_FILE_BYTES // 512}; "
+_ALONE = f"if (ulimit -u {_PROCESSES}) 2>/dev/null; then ulimit -u {_PROCESSES}; else ulimit -p {_PROCESSES}; fi; "
+"""For a user of its own only, since the limit counts all of a user's processes; bash and dash name it differently."""
 
 
 def protect() -> None:
@@ -108,15 +108,17 @@ class Sandbox:
     def _start(self, command: Sequence[str], folder: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
         started: list[subprocess.Popen[bytes] | OSError] = []
 
+        script = f'{_LIMITED}{"" if self._uid is None else _ALONE}exec "$@"'
+
         def start() -> None:
             try:
                 _prctl(_PR_SET_NO_NEW_PRIVS, 1)  # holds for this thread and for what it starts
                 started.append(
                     subprocess.Popen(
-                        ["/bin/sh", "-c", _HELD, "sh", *command],
+                        ["/bin/sh", "-c", script, "sh", *command],
                         cwd=folder,
                         env=self._environment(env),
-                        stdin=subprocess.PIPE,
+                        stdin=subprocess.DEVNULL,
                         stdout=subprocess.PIPE,
                         stderr=subprocess.STDOUT,
                         start_new_session=True,
@@ -134,18 +136,7 @@ class Sandbox:
         thread.join()
         if not started or isinstance(started[0], OSError):
             raise SiteBuildError(f"{command[0]} could not be started ({started}); check the function's image and PATH.")
-        process = started[0]
-        self._limit(process.pid)
-        assert process.stdin is not None
-        process.stdin.write(b"\n")
-        process.stdin.close()
-        return process
-
-    def _limit(self, pid: int) -> None:
-        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
-        if self._uid is not None:  # the limit counts all processes of a user, so a shared one is left alone
-            resource.prlimit(pid, resource.RLIMIT_NPROC, (_PROCESSES, _PROCESSES))
+        return started[0]
 
     def _write(self, line: str) -> None:
         if self._logged > _LOG_BYTES:
