@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -26,8 +25,6 @@ _CHUNK = 256 * 1024
 _PASSING = {408, 429, 500, 502, 503, 504}
 _EXPIRED = ("SecurityTokenExpired", "InvalidSecurityToken", "ExpiredToken", "TokenRefreshRequired")
 _PASSING_CODES = ("<Code>RequestTimeout</Code>", "Throttling")
-_AUTHORITIES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
-"""Debian's and Amazon Linux's: the bundled OpenSSL looks where it was built to look."""
 
 Sign = Callable[[Keys], Mapping[str, str]]
 
@@ -60,7 +57,9 @@ class Endpoint:
         host = "127.0.0.1" if name == "localhost" or name.endswith(".localhost") else name
         if self.scheme == "http":
             return http.client.HTTPConnection(host, parts.port or 80, timeout=_CONNECT_S)
-        return http.client.HTTPSConnection(host, parts.port or 443, timeout=_CONNECT_S, context=_tls())
+        return http.client.HTTPSConnection(
+            host, parts.port or 443, timeout=_CONNECT_S, context=ssl.create_default_context()
+        )
 
 
 @dataclass(frozen=True)
@@ -252,12 +251,3 @@ def _pour(response: http.client.HTTPResponse, sink: Sink, deadline: float) -> No
 def _require_all(response: http.client.HTTPResponse) -> None:
     if response.length:  # read1 ends silently where the connection does
         raise BrokenAnswerError(f"{response.length} bytes missing")
-
-
-def _tls() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    for path in _AUTHORITIES:
-        if Path(path).is_file():
-            context.load_verify_locations(path)
-            break
-    return context

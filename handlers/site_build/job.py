@@ -123,6 +123,8 @@ class _Job:
             prepared = files.prepare(written, unpacked.names, work / "stored")
         if all(file.name != "index.html" for file in prepared):
             self.log.say("note: the site has no index.html at its root, so its first address shows nothing")
+        if self.order.url and self.edge is None:
+            self.log.say("note: SITE_DISTRIBUTION is not set, so CloudFront keeps old pages until their time is over")
         return self._publish(key, etag, fingerprint, prepared)
 
     def _run(self, found: project.Project, home: Path, uid: int | None) -> None:
@@ -147,7 +149,7 @@ class _Job:
             now = self.source.head(key) or {}
             if now.get("etag") != etag:
                 # Its own event builds what is there now, and publishes it later or has done so already.
-                self.log.say("superseded: a newer upload of the source came during the build")
+                self.log.say("superseded: the source was replaced or removed during the build")
                 return self._report("superseded", etag, Result((), 0, (), (), 0, ()))
             publisher = Publisher(self.site, site.key, self.order.url, self.edge, self.log)
             result = publisher.publish(prepared, fingerprint, lease, prune=self.order.prune)

@@ -49,8 +49,11 @@ def protect() -> None:
 
 
 def own_uid() -> int | None:
-    """A user that owns nothing else on this machine; None where this process may not change its user."""
-    return random.SystemRandom().randint(*_UIDS) if os.geteuid() == 0 else None
+    """A user that runs nothing else on this machine; None where this process may not change its user."""
+    if os.geteuid() != 0:
+        return None
+    taken = {_uid_of(pid) for pid in _pids()}
+    return random.SystemRandom().choice([uid for uid in range(*_UIDS) if uid not in taken])
 
 
 class Sandbox:

@@ -191,8 +191,10 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
         headers = {name.lower(): value for name, value in self.headers.items()}
-        bucket = self.headers.get("Host", "").split(".")[0]
-        call = Call(self.command, bucket, unquote(parts.path)[1:], query, headers, body)
+        bucket, key = self.headers.get("Host", "").split(".")[0], unquote(parts.path)[1:]
+        if bucket == "127":  # clients put the bucket into the path where the host is a number
+            bucket, _, key = key.partition("/")
+        call = Call(self.command, bucket, key, query, headers, body)
         self._send(self.buckets.answer(call))
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _serve  # noqa: N815
@@ -200,6 +202,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, reply: Reply) -> None:
         time.sleep(reply.wait)
         self.send_response_only(reply.status)
+        self.send_header("Date", self.date_time_string())
         for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
             if reply.status != 204:
                 self.send_header(name, value)

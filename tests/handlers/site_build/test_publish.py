@@ -200,6 +200,21 @@ def test_a_real_dependency_is_installed_by_its_lock_file(cloud: Cloud):
     assert cloud.site == {"index.html": b"true"}
 
 
+LOCKS = {
+    "pnpm-lock.yaml": "lockfileVersion: '9.0'\n\nimporters:\n\n  .: {}\n",
+    "yarn.lock": "# yarn lockfile v1\n",
+}
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_pnpm_and_yarn_come_in_their_pinned_versions(cloud: Cloud, lock, capsys):
+    """Needs the registry that npm is configured for."""
+    cloud.upload(project() | {lock: LOCKS[lock]})
+    cloud.run()
+    assert set(cloud.site) == FILES
+    assert f"site_build | install: npx --yes --package={lock.split('-')[0].split('.')[0]}@" in capsys.readouterr().out
+
+
 # Crashes and others at work
 
 
