@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 
 from localcloud.store import Resource, Store
 
-from . import cdn, cloudfront, fc_function, function_url, lambda_function, oss, oss_errors, s3
+from . import cdn, cdn_api, cloudfront, fc_function, function_url, lambda_function, oss, oss_errors, s3
 from .keyring import ALIBABA_ACCOUNT
 from .messages import Request, Response
 from .oss_access import bucket_name, bucket_region
@@ -118,6 +118,8 @@ def _alibaba_routes(store: Store) -> dict[str, Route]:
         region = bucket_region(bucket)
         for endpoint in (f"oss-{region}", f"oss-{region}-internal"):
             found[f"{bucket_name(bucket)}.{endpoint}.aliyuncs.com"] = Route("oss", bucket)
+    if store.list(cdn.DOMAIN):
+        found[cdn_api.HOST] = Route("cdn-api", None)
     for domain in store.list(cdn.DOMAIN):
         for key in ("domainName", "cname"):
             found[str(domain.properties.get(key) or "")] = Route("cdn", domain)

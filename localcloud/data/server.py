@@ -23,6 +23,7 @@ from localcloud.objects import Spool
 from localcloud.store import Store
 
 from .cdn import Cdn
+from .cdn_api import CdnApi
 from .cloudfront import CloudFront
 from .fc_instance import FcServices
 from .fc_service import FcService
@@ -71,6 +72,7 @@ class DataPlane:
             "oss": Oss(store, keyring, self._object_changed).handle,
             "s3": S3(store, keyring).handle,
             "cdn": self._cdn.handle,
+            "cdn-api": CdnApi(store, keyring, self._cdn).handle,
         }
         self._router = Router(store, services, self._changed)
 
@@ -109,8 +111,8 @@ class DataPlane:
         return await self._router.fetch(request)
 
     def _changed(self) -> None:
-        self._cloudfront.cache.clear()
-        self._cdn.cache.clear()
+        self._cloudfront.cache.drop(lambda _key: True)
+        self._cdn.forget_missing()
         self._lambdas.forget_missing()
         self._fc.forget_missing()
 
