@@ -20,14 +20,15 @@ from time import monotonic, sleep
 
 from runtime import hooks, lifecycle, logs, wire
 from runtime.fc_function import FcFunction
-from runtime.http11 import BadMessageError, RequestParser
+from runtime.http11 import RequestParser
+from runtime.http_head import BadMessageError
 from runtime.web import Reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from runtime.http11 import Request
+    from runtime.http_head import Request
 
 POLLERS = 2
 MAX_THREADS = 256

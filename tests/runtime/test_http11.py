@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from runtime.http11 import HEAD_LIMIT, BadMessageError, Message, Parser, RequestParser, ResponseParser
+from runtime.http11 import Parser, RequestParser, ResponseParser
+from runtime.http_head import HEAD_LIMIT, BadMessageError, Message
 
 LIMIT = 100_000
 
