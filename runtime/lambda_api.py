@@ -7,7 +7,6 @@ cloud may freeze the process for hours.
 from __future__ import annotations
 
 import _socket
-from binascii import b2a_base64
 
 from runtime import logs, wire
 from runtime.codec import JSON
@@ -228,6 +227,8 @@ class RuntimeApi:
 
 def _send_pieces(sock: _socket.socket, pieces: Iterator[bytes]) -> None:
     """Send a chunked body, unless an answer ends it early. Raises OSError."""
+    import binascii  # noqa: F401 - now, since a function that is out of descriptors could not when it fails
+
     from runtime import streams
 
     last = b""
@@ -259,6 +260,8 @@ def _is_readable(sock: _socket.socket) -> bool:
 
 
 def _trailers(failure: Failure) -> bytes:
+    from binascii import b2a_base64
+
     body = b2a_base64(failure.body(), newline=False)
     return f"{_ERROR_TYPE}: {failure.header_type}\r\n{_ERROR_BODY}: ".encode("ascii") + body + b"\r\n\r\n"
 

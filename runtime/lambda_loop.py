@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import _signal  # pyright: ignore[reportMissingImports] - `signal` itself imports enum and re
 import gc
 import os
 
 from runtime import context as contexts
-from runtime import hooks, lifecycle, logs
+from runtime import hooks, logs
 from runtime.codec import JSON, decode, encode, loads, use_orjson
 from runtime.context import Context, Function, Identity
 from runtime.errors import describe
@@ -35,7 +36,8 @@ class ResultTooLargeError(Exception):
 def run() -> int:
     """Serve invocations until the Runtime API is lost; the exit status, 0 only after SIGTERM."""
     logs.prepare("aws")
-    lifecycle.default_interrupt()
+    # A KeyboardInterrupt is then always the handler's own, and reported as such.
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     count = os.environ.get("AWS_LAMBDA_MAX_CONCURRENCY", "1")
     return _run_workers(int(count)) if count.isdecimal() and int(count) > 1 else _run_alone()
 

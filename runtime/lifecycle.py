@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _signal  # pyright: ignore[reportMissingImports] - `signal` itself imports enum and re
 import os
-from select import select
 
 _FORWARDED = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGQUIT, _signal.SIGUSR1, _signal.SIGUSR2)
 
@@ -24,11 +23,6 @@ def become_child_of_init() -> None:
     os._exit(_reap_until(server))
 
 
-def default_interrupt() -> None:
-    """Let Ctrl-C end the process: a KeyboardInterrupt is then always the handler's own, and reported as such."""
-    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
-
-
 class StopSignal:
     """SIGTERM or SIGINT, for a main thread that waits."""
 
@@ -40,6 +34,8 @@ class StopSignal:
 
     def wait(self, seconds: float) -> bool:
         """Wait up to `seconds`; whether a signal has come."""
+        from select import select
+
         return bool(select((self._reader,), (), (), seconds)[0])
 
 
