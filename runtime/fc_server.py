@@ -39,12 +39,16 @@ HEAD_SECONDS = 10.0
 """Time for a request's head, from its first byte. An idle connection has no limit."""
 STALL_SECONDS = 30
 """Time between two pieces of a body, and for a client that does not read its answer."""
+STAY_SECONDS = 1
+"""Time that a thread waits on the only connection before it goes back to wait for all."""
 DRAIN_SECONDS = 2.0
 STOP_SECONDS = 10.0
 """Time that running requests get after SIGTERM."""
 _BUFFER = 8_192
 _DRAINED = 65_536
 _ONCE_READABLE = select.EPOLLIN | select.EPOLLONESHOT
+_READABLE = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+_ENDED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _BODILESS = frozenset({204, 304})
 _REASONS = {
     200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 206: "Partial Content", 301: "Moved Permanently",
@@ -58,7 +62,7 @@ _REASONS = {
 
 
 class Connection:
-    __slots__ = ("deadline", "draining", "parser", "promised", "sock")
+    __slots__ = ("attended", "deadline", "draining", "news", "parser", "promised", "sock")
 
     def __init__(self, sock: _socket.socket) -> None:
         self.sock = sock
@@ -67,6 +71,9 @@ class Connection:
         """When a message that has begun must have gone on; 0 while none has."""
         self.promised: Request | None = None
         """The request that was told `100 Continue`."""
+        self.attended = False
+        """Whether a thread works on it; others then leave their events in `news`."""
+        self.news = 0
         self.draining = False
         """Refused and shut down; what the client still sends is thrown away, so that it can read why."""
 
@@ -121,8 +128,8 @@ class Server:
                 self._pollers -= 1
                 if self._pollers == 0:
                     self._ensure_poller()
-            for descriptor, _ in ready:
-                self._serve(descriptor)
+            for descriptor, events in ready:
+                self._serve(descriptor, events)
             with lock:
                 if self._pollers < POLLERS:
                     self._pollers += 1
@@ -151,19 +158,62 @@ class Server:
     def _disown(self) -> None:
         self._forked = True
 
-    def _serve(self, descriptor: int) -> None:
+    def _serve(self, descriptor: int, events: int) -> None:
         connection = self._connections.get(descriptor)
         try:
             if connection is None:
                 self._accept()
-            elif self._converse(connection):
-                self._epoll.modify(descriptor, _ONCE_READABLE)
             else:
-                self._close(connection)
+                self._attend(connection, events)
         except BaseException as error:  # noqa: BLE001 - nothing that one connection does may cost a thread
             logs.error(f"{type(error).__name__}: {error}")
             if connection is not None:
                 self._close(connection)
+
+    def _attend(self, connection: Connection, events: int) -> None:
+        """Work on a connection until it has nothing more to say, unless another thread does so already."""
+        with self._lock:
+            if connection.attended:
+                connection.news |= events
+                return
+            connection.attended = True
+        while events:
+            stays = self._converse(connection, ended=events & _ENDED != 0)
+            if stays and self._is_alone(connection):
+                stays = self._stay(connection)
+            if not stays:
+                self._close(connection)
+                return
+            with self._lock:
+                events = connection.news
+                connection.news = 0
+                connection.attended = events != 0
+
+    def _is_alone(self, connection: Connection) -> bool:
+        """Whether there is no other connection to attend to, and nothing of this one is due but its next request."""
+        return len(self._connections) == 1 and connection.parser.empty and not connection.draining
+
+    def _stay(self, connection: Connection) -> bool:
+        """Wait on the only connection itself, which costs less than to be told of it; whether it stays open."""
+        with self._lock:
+            if self._pollers == 0:
+                self._ensure_poller()
+            if self._pollers == 0:
+                return True  # nobody would see another connection come
+        descriptor = connection.sock.fileno()
+        self._epoll.modify(descriptor, select.EPOLLET)
+        stays = True
+        while stays and self._is_alone(connection):
+            try:
+                count = connection.sock.recv_into(connection.parser.space())
+            except BlockingIOError:
+                break
+            except OSError:
+                return False
+            stays = count > 0 and self._guarded(self._take, connection, count)
+        if stays:
+            self._epoll.modify(descriptor, _READABLE)
+        return stays
 
     def _accept(self) -> None:
         try:
@@ -171,7 +221,7 @@ class Server:
                 descriptor, _ = self._listener._accept()  # pyright: ignore[reportAttributeAccessIssue] # noqa: SLF001
                 sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, descriptor)
                 self._connections[descriptor] = Connection(sock)
-                self._epoll.register(descriptor, _ONCE_READABLE)
+                self._epoll.register(descriptor, _READABLE)
         except BlockingIOError:
             pass
         except OSError as error:
@@ -187,37 +237,54 @@ class Server:
         self._unfinished.discard(connection)
         connection.sock.close()
 
-    def _converse(self, connection: Connection) -> bool:
+    def _converse(self, connection: Connection, *, ended: bool) -> bool:
         """Read what has come and answer every complete request; whether the connection stays open."""
+        act = self._drain if connection.draining else self._read_and_answer
+        return self._guarded(act, connection, ended)
+
+    def _guarded(self, act: Callable[[Connection, int], bool], connection: Connection, argument: int) -> bool:
         try:
-            if connection.draining:
-                return len(connection.sock.recv(_DRAINED, _socket.MSG_DONTWAIT)) > 0
-            return self._read_and_answer(connection)
-        except BlockingIOError:
-            return True
+            return act(connection, argument)
         except BadMessageError as refusal:
             return self._refuse(connection, refusal)
         except OSError:
             return False
 
-    def _read_and_answer(self, connection: Connection) -> bool:
-        parser = connection.parser
+    def _drain(self, connection: Connection, _ended: int) -> bool:
+        try:
+            while connection.sock.recv(_DRAINED, _socket.MSG_DONTWAIT):
+                pass
+        except BlockingIOError:
+            return True
+        return False
+
+    def _read_and_answer(self, connection: Connection, ended: int) -> bool:
+        """`ended`: whether the client has sent its last byte, so that all must be read to come to the end."""
         more = True
         while more:
-            space = parser.space()
+            space = connection.parser.space()
             try:
                 count = connection.sock.recv_into(space, 0, _socket.MSG_DONTWAIT)
             except BlockingIOError:
                 break
             if count == 0:
                 return False
-            more = count == len(space)
-            parser.received(count)
-            while (request := parser.next()) is not None:
-                connection.deadline = 0.0
-                if not self._respond(connection, request):
-                    return False
-        self._set_deadline(connection)
+            # The edge of what came later is still to be seen; a short read has come to it.
+            more = ended or count == len(space)
+            if not self._take(connection, count):
+                return False
+        return True
+
+    def _take(self, connection: Connection, count: int) -> bool:
+        """Answer what is complete with the `count` bytes that came; whether the connection stays open."""
+        parser = connection.parser
+        parser.received(count)
+        while (request := parser.next()) is not None:
+            connection.deadline = 0.0
+            if not self._respond(connection, request):
+                return False
+        if connection.deadline or not parser.empty:
+            self._set_deadline(connection)
         return True
 
     def _set_deadline(self, connection: Connection) -> None:
@@ -320,9 +387,10 @@ def run() -> int:
 def _listen(port: int) -> _socket.socket:
     listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
     listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
-    # Accepted sockets inherit both.
+    # Accepted sockets inherit all of these.
     listener.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
     listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, STALL_SECONDS.to_bytes(8, sys.byteorder) + bytes(8))
+    listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVTIMEO, STAY_SECONDS.to_bytes(8, sys.byteorder) + bytes(8))
     listener.bind(("0.0.0.0", port))  # noqa: S104 - the contract; FC does not reach 127.0.0.1
     listener.listen(1024)
     return listener

@@ -163,6 +163,8 @@ class _Shape:
 
     def read(self, head: str) -> Message | None:
         """What taking `head`, of the same length, apart would give; None where only that can tell."""
+        if head == self._head:
+            return self._message.again(self._message.headers.copy())
         parts = self._parts or self._split()
         fixed_of, fixed, values_of, keys, sized = parts
         if fixed_of(head) != fixed:
