@@ -97,7 +97,7 @@ def pinned(core: int, command: Sequence[str | Path], **options: object) -> subpr
     # Children inherit it; setting it in between fork and exec would cost a copy of this process, and count as start.
     os.sched_setaffinity(0, {core})
     try:
-        return subprocess.Popen([str(word) for word in command], text=True, **options)  # pyright: ignore
+        return subprocess.Popen([str(word) for word in command], text=True, **options)  # pyright: ignore[reportCallIssue, reportArgumentType]
     finally:
         os.sched_setaffinity(0, before)
 

@@ -51,7 +51,7 @@ class Function:
         copy = Function.__new__(Function)
         for name in Function.__slots__:
             setattr(copy, name, getattr(self, name))
-        copy.fields = self.fields | fields
+        copy.fields = {**self.fields, **fields}
         return copy
 
 

@@ -176,11 +176,7 @@ class RuntimeApi:
     def _exchange(self, head: bytes, body: bytes) -> Response:
         try:
             sock = self._socket or self._connect()
-            try:
-                wire.send(sock, head, body)
-            except (BrokenPipeError, ConnectionResetError):
-                # The API may refuse a body before it has read it all; then its answer is waiting.
-                pass
+            _send(sock, head, body)
             response = self._receive(sock)
         except (OSError, BadMessageError) as error:
             raise ApiLostError(f"lost the Runtime API at {self._address[0]}:{self._address[1]}: {error}") from error
@@ -223,6 +219,14 @@ class RuntimeApi:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+
+def _send(sock: _socket.socket, head: bytes, body: bytes) -> None:
+    try:
+        wire.send(sock, head, body)
+    except (BrokenPipeError, ConnectionResetError):
+        # The API may refuse a body before it has read it all; then its answer is waiting.
+        return
 
 
 def _send_pieces(sock: _socket.socket, pieces: Iterator[bytes]) -> None:
