@@ -47,6 +47,14 @@ class Function:
         }
         """The attributes that every context begins with."""
 
+    def called(self, fields: Mapping[str, str]) -> Function:
+        """This function as one caller names it; `fields`: attributes of the context that differ."""
+        copy = Function.__new__(Function)
+        for name in Function.__slots__:
+            setattr(copy, name, getattr(self, name))
+        copy.fields = {**self.fields, **fields}
+        return copy
+
 
 class Credentials:
     """Temporary keys of the function's role. Only the key id shows in `repr`."""

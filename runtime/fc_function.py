@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from runtime.errors import Failure
     from runtime.handler import Handler
-    from runtime.http11 import Request
+    from runtime.http_head import Request
     from runtime.streams import Pieces
 
 _LONGEST_TIMEOUT_S = 86_400
@@ -70,7 +70,7 @@ class FcFunction:
 
     def answer(self, request: Request, caller: socket) -> web.Reply:
         """The reply to one request, which came from `caller`. Never raises."""
-        context = _context(self._function, request.headers)
+        context = _context(self._function, request)
         context.caller = caller
         contexts.current.set(context)
         # Public requests may use these paths too: FC marks them, and no client can send its `x-fc-*` headers.
@@ -204,20 +204,38 @@ class _Marked:
         logs.flush()
 
 
-def _context(function: Function, headers: dict[str, str]) -> Context:
-    """Where a header is missing or empty (both occur), what the environment told stands."""
-    get = headers.get
+def _context(function: Function, request: Request) -> Context:
+    get = request.headers.get
+    known = request.shared.get("context")
+    if known is None:
+        known = request.shared["context"] = _constant(function, get)
+    called, timeout_ms, keys = known
+    context = Context(called, get("x-fc-request-id", ""), time() * 1000 + timeout_ms)
+    if keys is not None:
+        context.key_headers = keys
+    return context
+
+
+def _constant(
+    function: Function, get: Callable[[str, str], str]
+) -> tuple[Function, float, tuple[str, str, str] | None]:
+    """What requests have in common: the function as the caller names it, milliseconds of its timeout, keys.
+
+    Where a header is missing or empty (both occur), what the environment told stands.
+    """
     timeout = get("x-fc-function-timeout", "")
     seconds = int(timeout) if timeout.isdecimal() and timeout != "0" else _LONGEST_TIMEOUT_S
-    context = Context(function, get("x-fc-request-id", ""), (time() + seconds) * 1000)
-    context.function_name = get("x-fc-function-name") or function.name
-    context.function_version = get("x-fc-version-id") or get("x-fc-qualifier") or function.version
-    context.memory_limit_in_mb = get("x-fc-function-memory") or function.memory_mb
-    context.region = get("x-fc-region") or function.region
-    context.account_id = get("x-fc-account-id") or function.account_id
-    context.log_group_name = f"{get('x-fc-service-logproject', '')}/{get('x-fc-service-logstore', '')}".strip("/")
-    context.invoked_function_arn = f"acs:fc:{context.region}:{context.account_id}:functions/{context.function_name}"
-    key, secret, token = (get(name, "") for name in _KEY_HEADERS)
-    if key and secret:
-        context.key_headers = (key, secret, token)
-    return context
+    name = get("x-fc-function-name", "") or function.name
+    region = get("x-fc-region", "") or function.region
+    account_id = get("x-fc-account-id", "") or function.account_id
+    fields = {
+        "function_name": name,
+        "function_version": get("x-fc-version-id", "") or get("x-fc-qualifier", "") or function.version,
+        "memory_limit_in_mb": get("x-fc-function-memory", "") or function.memory_mb,
+        "region": region,
+        "account_id": account_id,
+        "log_group_name": f"{get('x-fc-service-logproject', '')}/{get('x-fc-service-logstore', '')}".strip("/"),
+        "invoked_function_arn": f"acs:fc:{region}:{account_id}:functions/{name}",
+    }
+    key, secret, token = (get(header, "") for header in _KEY_HEADERS)
+    return function.called(fields), seconds * 1000.0, (key, secret, token) if key and secret else None

@@ -11,14 +11,14 @@ from binascii import a2b_base64, a2b_hex, b2a_base64
 from time import gmtime, strftime, time
 
 from runtime.codec import JSON, OCTETS, dumps, encode, loads
-from runtime.http11 import is_field_value, is_token
+from runtime.http_head import is_field_value, is_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
     from typing import Any
 
-    from runtime import http11
+    from runtime import http_head
     from runtime.context import Context
 
 _TEXT_TYPES = frozenset({"application/json", "application/javascript", "application/xml"})
@@ -115,7 +115,7 @@ class Reply:
         """The body of a reply that comes piece by piece; `close()` it when nobody reads on."""
 
 
-def event_of(request: http11.Request, context: Context) -> dict[str, Any]:
+def event_of(request: http_head.Request, context: Context) -> dict[str, Any]:
     """The event for an HTTP trigger's request. The cloud's own `x-fc-*` fields stay out of it: some are secret."""
     path, _, query = _origin_form(request.target).partition("?")
     headers = {name: value for name, value in request.headers.items() if name[:5] != "x-fc-"}

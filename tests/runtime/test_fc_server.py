@@ -481,6 +481,39 @@ def test_200_blocked_handlers_beside_the_life_cycle(fc):
             fc.call_on(fc.reader(sock), "POST", "/invoke", b"1")
 
 
+def test_handlers_that_begin_to_block_under_fast_traffic_cost_the_others_nothing(start_fc):
+    """Then a thread holds connections of which the kernel tells no other, and the watch must hand them on."""
+    fc = start_fc(APP)
+    with ExitStack() as stack:
+        for _ in range(5):
+            fast = blocked(fc, 40, {"n": 1}, stack)
+            blocked(fc, 40, {"do": "sleep", "seconds": 5}, stack)
+            assert [fc.read_reply(reader).json() for reader in fast] == [{"n": 1}] * 40
+            assert fc.call("POST", "/initialize").path == "200"
+            stack.pop_all().close()
+
+
+def test_a_sole_connection_and_others_beside_it(start_fc):
+    fc = start_fc(APP)
+    with fc.connect() as sole:
+        for number in range(3):
+            assert fc.call_on(fc.reader(sole), "POST", "/invoke", b"%d" % number).json() == number
+        time.sleep(1.3)  # longer than a thread waits on it alone
+        assert fc.call_on(fc.reader(sole), "POST", "/invoke", b"3").json() == 3
+        with fc.connect() as other:
+            assert fc.call_on(fc.reader(other), "POST", "/invoke", b"4").json() == 4
+            sole.sendall(RAW[:30])
+            assert fc.call_on(fc.reader(other), "POST", "/invoke", b"5").json() == 5
+            sole.sendall(RAW[30:])
+            assert fc.read_reply(fc.reader(sole)).json() == 7
+        sole.sendall(RAW + RAW)
+        reader = fc.reader(sole)
+        assert [fc.read_reply(reader).json() for _ in range(2)] == [7, 7]
+        sole.shutdown(socket.SHUT_WR)
+        assert sole.recv(1) == b""
+    assert fc.invoke(6).json() == 6
+
+
 def test_async_handlers_share_one_loop(fc):
     with ExitStack() as stack:
         begin = time.monotonic()

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.http11 import HEAD_LIMIT, BadMessageError, Message, Parser, RequestParser, ResponseParser
+from runtime.http11 import Parser, RequestParser, ResponseParser
+from runtime.http_head import HEAD_LIMIT, BadMessageError, Message
 
 LIMIT = 100_000
 
