@@ -105,7 +105,6 @@ class Sandbox:
             "CI": "true",
             "npm_config_cache": str(self._home / "npm"),
             "npm_config_update_notifier": "false",
-            "npm_config_store_dir": str(self._home / "pnpm"),
         }
 
     def _start(self, command: Sequence[str], folder: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -57,8 +57,8 @@ class _Target:
     kinds: dict[str, bool] = field(default_factory=dict)
     """Every path made so far → whether it is a file."""
 
-    def count(self) -> None:
-        self.entries += 1
+    def count(self, entries: int = 1) -> None:
+        self.entries += entries
         if self.entries > FILES:
             raise _refused("number of entries", f"more than {FILES:,}", f"at most {FILES:,}")
 
@@ -132,8 +132,8 @@ def require_ratio(size: int, compressed: int) -> None:
 
 def _zip(file: IO[bytes], target: _Target) -> None:
     with zipfile.ZipFile(_Bounded(file)) as archive:  # pyright: ignore[reportArgumentType]
+        target.count(len(archive.infolist()))
         for info in archive.infolist():
-            target.count()
             mode = info.external_attr >> 16
             kind = stat.S_IFMT(mode)
             if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:

@@ -208,9 +208,19 @@ def test_a_zip_with_a_link(old: Cloud):
     refused(old, "entry is 'link'")
 
 
-@pytest.mark.parametrize(("pack", "count"), [(zipped, 200_000), (tarred, 20_001)])
+def directory_only(count: int) -> bytes:
+    """A zip of so many entries, as far as its directory goes."""
+    entries = b"".join(
+        struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, 20, 20, 0, 0, 0, 33, 0, 0, 0, 6, 0, 0, 0, 0, 0, 2)
+        + b"%06d" % number
+        for number in range(count)
+    )
+    return b"PK" + entries + struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, 65535, 65535, len(entries), 2, 0)
+
+
+@pytest.mark.parametrize(("pack", "count"), [(directory_only, 200_000), (tarred, 20_001)])
 def test_two_hundred_thousand_files(old: Cloud, pack, count):
-    old.upload(pack({f"f{number}": "" for number in range(count)}))
+    old.upload(pack(count) if pack is directory_only else pack({f"f{number}": "" for number in range(count)}))
     refused(old, "number of entries is more than 20,000")
 
 
@@ -313,6 +323,21 @@ def test_a_token_that_expires_in_the_middle_of_the_upload(old: Cloud):
     old.buckets.fault = None
     old.run()
     assert old.site["index.html"] == b"n"
+
+
+@pytest.mark.parametrize("cloud", ["alibaba", "aws"], indirect=True)
+def test_a_token_that_expires_where_an_answer_has_no_body(old: Cloud):
+    """The source is looked at again before the publish; an answer to HEAD cannot say more than a number."""
+    old.upload(project())
+
+    def fault(call: Call) -> Reply | None:
+        has_lease = any(key.startswith(".isthmus/lease/") for key in old.buckets.objects["site"])
+        if call.bucket != "source" or not has_lease:
+            return None
+        return error(403, "SecurityTokenExpired") if call.method == "GET" else error(403, "")
+
+    old.buckets.fault = fault
+    refused(old, "temporary credentials have expired", retry=True)
 
 
 def test_a_token_that_was_renewed_meanwhile_is_taken(old: Cloud, monkeypatch):

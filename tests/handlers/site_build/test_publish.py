@@ -298,7 +298,7 @@ def test_a_lease_of_a_holder_that_died_ends_with_its_time(cloud: Cloud):
 
 def test_a_lease_that_is_held_too_long_is_worth_a_retry(old: Cloud):
     old.upload(project())
-    old.seconds = 16
+    old.seconds = 12
     lease = {"owner": "alive", "until": 1e11}
     old.buckets.objects["site"][".isthmus/lease/000000000001"] = Stored(json.dumps(lease).encode(), {})
     with pytest.raises(SiteBuildError, match="Another build is publishing") as caught:

@@ -209,7 +209,7 @@ def test_a_build_cannot_call_the_handler_while_it_runs(cloud: Cloud):
     told: list[str] = []
 
     def call_back(call):
-        if call.key == "back":
+        if call.bucket == "back":
             try:
                 handler({"source": {"bucket": "source", "key": "projects/other.zip"}}, cloud.context("b"))
             except SiteBuildError as error:
