@@ -14,35 +14,41 @@ from components.lambda_runtime import LambdaCustomRuntime
 from components.naming import BUCKET_NAME_LENGTH, RESOURCE_NAME_LENGTH, physical_name
 from components.settings import Settings
 from components.stack_rules import watch
-from components.validation import together, told_to_user
+from components.validation import Together, told_to_user
 
 ROOT = Path(__file__).parent
 PROJECT, STACK = pulumi.get_project(), pulumi.get_stack()
 
 
-def deploy_aws(settings: Settings, function_zip: asset.Package, edge_zip: asset.Package) -> None:
+def deploy_aws(settings: Settings, function_zip: asset.Package, edge_zip: asset.Package, steps: Together) -> None:
     """A function and, in front of it, CloudFront with an edge function."""
-    function = LambdaCustomRuntime(
-        PROJECT,
-        {
-            "zip_path": str(function_zip.path),
-            "handler": settings.handler,
-            "memory_mb": settings.memory_mb,
-            "timeout_s": settings.timeout_s,
-            "log_retention_days": settings.log_retention_days,
-        },
+    function = steps.take(
+        partial(
+            LambdaCustomRuntime,
+            PROJECT,
+            {
+                "zip_path": str(function_zip.path),
+                "handler": settings.handler,
+                "memory_mb": settings.memory_mb,
+                "timeout_s": settings.timeout_s,
+                "log_retention_days": settings.log_retention_days,
+            },
+        )
     )
-    edge = EdgeTrigger(
-        f"{PROJECT}-edge",
-        {
-            "zip_path": str(edge_zip.path),
-            "handler": settings.edge_handler,
-            "runtime": settings.edge_runtime,
-            "event": settings.edge_event,
-            "function_name": function.function_name,
-            "function_url": function.function_url,
-            "origin_timeout_s": settings.timeout_s,
-        },
+    edge = steps.take(
+        partial(
+            EdgeTrigger,
+            f"{PROJECT}-edge",
+            {
+                "zip_path": str(edge_zip.path),
+                "handler": settings.edge_handler,
+                "runtime": settings.edge_runtime,
+                "event": settings.edge_event,
+                "function_name": function.function_name,
+                "function_url": function.function_url,
+                "origin_timeout_s": settings.timeout_s,
+            },
+        )
     )
     pulumi.export("cloudfront_url", edge.url)
     pulumi.export("function_url", function.function_url)
@@ -52,24 +58,27 @@ def deploy_aws(settings: Settings, function_zip: asset.Package, edge_zip: asset.
     pulumi.export("distribution_id", edge.distribution_id)
 
 
-def deploy_alibaba(settings: Settings, function_zip: asset.Package) -> None:
+def deploy_alibaba(settings: Settings, function_zip: asset.Package, steps: Together) -> None:
     """A web function and, where there is a domain for it, a CDN with a private bucket."""
     resource_name = physical_name(PROJECT, STACK, limit=RESOURCE_NAME_LENGTH)
-    function = FcWebFunction(
-        f"{PROJECT}-fc",
-        {
-            "zip_path": str(function_zip.path),
-            "handler": settings.handler,
-            "region": settings.alicloud_region,
-            "resource_name": resource_name,
-            "bucket_name": globally_unique("code"),
-            "log_project_name": globally_unique("log"),
-            "memory_mb": settings.memory_mb,
-            "timeout_s": settings.timeout_s,
-            "concurrency": settings.fc_concurrency,
-            "auth": settings.fc_auth,
-            "log_retention_days": settings.log_retention_days,
-        },
+    function = steps.take(
+        partial(
+            FcWebFunction,
+            f"{PROJECT}-fc",
+            {
+                "zip_path": str(function_zip.path),
+                "handler": settings.handler,
+                "region": settings.alicloud_region,
+                "resource_name": resource_name,
+                "bucket_name": globally_unique("code"),
+                "log_project_name": globally_unique("log"),
+                "memory_mb": settings.memory_mb,
+                "timeout_s": settings.timeout_s,
+                "concurrency": settings.fc_concurrency,
+                "auth": settings.fc_auth,
+                "log_retention_days": settings.log_retention_days,
+            },
+        )
     )
     pulumi.export("fc_url", function.url)
     pulumi.export("fc_function_name", function.function_name)
@@ -84,7 +93,7 @@ def deploy_alibaba(settings: Settings, function_zip: asset.Package) -> None:
     }
     if settings.cdn_certificate_id:
         site["certificate_id"] = settings.cdn_certificate_id
-    cdn = Cdn(f"{PROJECT}-cdn", site)
+    cdn = steps.take(partial(Cdn, f"{PROJECT}-cdn", site))
     pulumi.export("cdn_url", cdn.url)
     pulumi.export("cdn_cname", cdn.cname)
 
@@ -104,16 +113,18 @@ def main() -> None:
     clouds = {"aws": settings.aws, "alibaba": settings.alibaba}
     targets = [image for cloud, image in asset.DEPLOYED.items() if clouds[cloud]]
     plan = asset.Plan.named(settings.interpreter, settings.architecture, settings.bootstrap_path, targets)
-    builds = [partial(asset.build_function, ROOT, settings.handler, settings.edge_handler, plan=plan)]
-    if settings.aws:
-        builds.append(partial(asset.build_edge, ROOT, settings.edge_handler))
-    function_zip, *edge_zip = together(builds)
+    with Together() as builds:
+        function_zip = builds.take(
+            partial(asset.build_function, ROOT, settings.handler, settings.edge_handler, plan=plan)
+        )
+        edge_zip = builds.take(partial(asset.build_edge, ROOT, settings.edge_handler)) if settings.aws else None
 
     pulumi.export("code_sha256", function_zip.sha256)
-    if settings.aws:
-        deploy_aws(settings, function_zip, *edge_zip)
-    if settings.alibaba:
-        deploy_alibaba(settings, function_zip)
+    with Together() as steps:
+        if edge_zip is not None:
+            deploy_aws(settings, function_zip, edge_zip, steps)
+        if settings.alibaba:
+            deploy_alibaba(settings, function_zip, steps)
 
 
 with told_to_user():

@@ -17,9 +17,10 @@ from components.constants import (
     FC_START_COMMAND,
     LOG_DELIMITERS,
 )
-from components.package import custom_runtime_facts, sha256_of
+from components.package import custom_runtime_facts, sha256_of, source_facts
 from components.policies import fc_function, fc_trust
 from components.validation import validate
+from rules import fc_source
 from rules.fc import CPU_STEPS_PER_CORE, TABLE
 
 _DEFAULTS: Final = {
@@ -98,9 +99,12 @@ class FcWebFunction(pulumi.ComponentResource):
             f"FcWebFunction {name!r}",
             FcWebFunctionArgs,
             args,
-            TABLE,
+            (*TABLE, *fc_source.TABLE),
             defaults=_DEFAULTS,
-            derived=custom_runtime_facts(args.get("zip_path")),
+            derived={
+                **custom_runtime_facts(args.get("zip_path")),
+                **source_facts(args.get("zip_path"), args.get("handler")),
+            },
         )
         super().__init__("isthmus:index:FcWebFunction", name, {}, opts)
 

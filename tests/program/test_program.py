@@ -128,5 +128,4 @@ def test_what_both_builds_find_is_told_together_in_a_sentence_each(program, asse
     with pytest.raises(SystemExit) as ended:
         program(project_defaults())
     assert ended.value.code == 32
-    (text,) = told
-    assert [line.split()[1] for line in text.splitlines()] == ["handler", "edgeHandler"]
+    assert [sentence.split()[1] for sentence in told] == ["handler", "edgeHandler"]
