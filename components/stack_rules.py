@@ -98,6 +98,8 @@ class _Watch:
             self._findings.add(seen.check())
             if seen.type in LINKED:
                 self._check_stack()
+            if self._findings.has_errors():
+                await _let_outputs_settle()  # what came to be known with it is told with it
             self._findings.settle()
         return []
 

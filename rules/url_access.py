@@ -64,7 +64,7 @@ def _signs(control: Given) -> bool:
 def _is_function_url(distribution: Linked, place: str, origin: Given) -> bool:
     control = source(distribution, f"{place}.origin_access_control_id", ACCESS_CONTROL)
     return (
-        ".lambda-url." in (origin.get("domain_name") or "")
+        ".lambda-url." in str(origin.get("domain_name"))
         or source(distribution, f"{place}.domain_name", FUNCTION_URL) is not None
         or (control is not None and _is_for_url(control.resource.given))
     )
@@ -106,7 +106,7 @@ def _forwards_host(policy: Given) -> bool:
 
 def _takes_host(headers: Given) -> bool:
     names = headers.get("headers.items")
-    listed = {str(name).lower() for name in names or ()}
+    listed = {str(name).lower() for name in names} if isinstance(names, list) else set()
     behavior = headers.get("header_behavior")
     if behavior == "allExcept":
         return names is not None and "host" not in listed
@@ -146,11 +146,11 @@ def _missing(resources: Sequence[Linked], distribution: Linked, url: Linked) -> 
 
 
 def _actions(action: object) -> tuple[str, ...]:
-    return _INVOKE if action in {"*", "lambda:*", "lambda:Invoke*"} else (str(action),)
+    return _INVOKE if str(action) in {"*", "lambda:*", "lambda:Invoke*"} else (str(action),)
 
 
 def _is_for_cloudfront(permission: Given) -> bool:
-    return permission.raw("principal") is UNKNOWN or permission.get("principal") in {_CLOUDFRONT, "*"}
+    return permission.raw("principal") is UNKNOWN or str(permission.get("principal")) in {_CLOUDFRONT, "*"}
 
 
 def _is_from(permission: Linked, distribution: Linked) -> bool:
@@ -167,7 +167,7 @@ def _callees(resources: Sequence[Linked], resource: Linked, path: str) -> set[st
     function = referred(resource, path, resources, FUNCTION, "name")
     if function is not None:
         name = function.given.get("name")
-        return {function.label, *([name] if name else [])}
+        return {function.label, *([str(name)] if name else [])}
     for each in resource.links.get(path, ()):
         if each.resource.type in _CALLEES:
             return _callees(resources, each.resource, _CALLEES[each.resource.type])
