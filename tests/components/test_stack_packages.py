@@ -77,7 +77,7 @@ EVERYWHERE = [
     from_bucket,
     from_oss,
     lambda name: from_oss(name, by_name=True),
-    lambda name: lambda: on_fc(as_text(name))(),
+    lambda name: on_fc(as_text(name)),
 ]
 
 

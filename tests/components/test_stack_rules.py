@@ -12,6 +12,7 @@ import pulumi_aws as aws
 import pytest
 from pulumi_alicloud import oss
 
+from components.findings import end_in_order
 from components.lambda_runtime import LambdaCustomRuntime
 from components.validation import ProgramError, told_to_user
 from tests.rules.resource_cases import CASES, inputs, trust
@@ -91,6 +92,31 @@ def test_an_output_of_a_resource_is_checked_before_what_is_made_from_it():
 
     assert rules_of(program, preview=False) == ["LAMBDA-HANDLER-TEXT"]
     run(program, preview=True)
+
+
+def test_what_comes_to_be_known_together_is_told_together():
+    def program():
+        role = aws.iam.Role("r", name="a", assume_role_policy=trust("lambda.amazonaws.com"))
+        by_hand(handler=role.name.apply(lambda name: f"{name} b"))
+        aws.cloudwatch.LogGroup("l", name=role.name.apply(lambda name: f"{name} b"))
+
+    assert sorted(rules_of(program, preview=False)) == ["LAMBDA-HANDLER-TEXT", "LOGS-GROUP-NAME"]
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_a_refused_program_ends_with_its_sentences_alone(monkeypatch, preview):
+    told = []
+    monkeypatch.setattr("components.stack_rules.end_in_order", end_in_order)
+    monkeypatch.setattr("pulumi.log.error", told.append)
+
+    def program():
+        by_hand(memory_size=64)
+        LambdaCustomRuntime("web", {"zip_path": "function.zip", "handler": "a.b", "timeout_s": 901})
+
+    with pytest.raises(SystemExit) as ended:
+        run(program, preview=preview)
+    assert ended.value.code == 32
+    assert sorted(sentence.rpartition("[")[2] for sentence in told) == ["LAMBDA-MEMORY]", "LAMBDA-TIMEOUT]"]
 
 
 def test_a_secret_is_never_shown():
