@@ -16,36 +16,42 @@ from components.naming import BUCKET_NAME_LENGTH, RESOURCE_NAME_LENGTH, physical
 from components.settings import Settings
 from components.site import SiteBuild
 from components.stack_rules import watch
-from components.validation import together, told_to_user
+from components.validation import Together, told_to_user
 
 ROOT = Path(__file__).parent
 PROJECT, STACK = pulumi.get_project(), pulumi.get_stack()
 
 
-def deploy_aws(settings: Settings, function_zip: asset.Package, edge_zip: asset.Package) -> None:
+def deploy_aws(settings: Settings, function_zip: asset.Package, edge_zip: asset.Package, steps: Together) -> None:
     """A function and, in front of it, CloudFront with an edge function."""
-    function = LambdaCustomRuntime(
-        PROJECT,
-        {
-            "zip_path": str(function_zip.path),
-            "handler": settings.handler,
-            "memory_mb": settings.memory_mb,
-            "timeout_s": settings.timeout_s,
-            "log_retention_days": settings.log_retention_days,
-            "invoke_mode": "RESPONSE_STREAM" if settings.streaming else "BUFFERED",
-        },
+    function = steps.take(
+        partial(
+            LambdaCustomRuntime,
+            PROJECT,
+            {
+                "zip_path": str(function_zip.path),
+                "handler": settings.handler,
+                "memory_mb": settings.memory_mb,
+                "timeout_s": settings.timeout_s,
+                "log_retention_days": settings.log_retention_days,
+                "invoke_mode": "RESPONSE_STREAM" if settings.streaming else "BUFFERED",
+            },
+        )
     )
-    edge = EdgeTrigger(
-        f"{PROJECT}-edge",
-        {
-            "zip_path": str(edge_zip.path),
-            "handler": settings.edge_handler,
-            "runtime": settings.edge_runtime,
-            "event": settings.edge_event,
-            "function_name": function.function_name,
-            "function_url": function.function_url,
-            "origin_timeout_s": settings.timeout_s,
-        },
+    edge = steps.take(
+        partial(
+            EdgeTrigger,
+            f"{PROJECT}-edge",
+            {
+                "zip_path": str(edge_zip.path),
+                "handler": settings.edge_handler,
+                "runtime": settings.edge_runtime,
+                "event": settings.edge_event,
+                "function_name": function.function_name,
+                "function_url": function.function_url,
+                "origin_timeout_s": settings.timeout_s,
+            },
+        )
     )
     pulumi.export("cloudfront_url", edge.url)
     pulumi.export("function_url", function.function_url)
@@ -55,39 +61,42 @@ def deploy_aws(settings: Settings, function_zip: asset.Package, edge_zip: asset.
     pulumi.export("distribution_id", edge.distribution_id)
 
 
-def deploy_alibaba(settings: Settings, function_zip: asset.Package) -> None:
+def deploy_alibaba(settings: Settings, function_zip: asset.Package, steps: Together) -> None:
     """A web function, a CDN with a private bucket, and a function that builds what the CDN shows; each if wanted."""
     if settings.has_hello:
-        deploy_web_function(settings, function_zip)
+        deploy_web_function(settings, function_zip, steps)
     if settings.cdn_domain:
-        cdn = deploy_cdn(settings)
+        cdn = deploy_cdn(settings, steps)
         if settings.has_site_build:
-            deploy_site_build(settings, function_zip, cdn)
+            deploy_site_build(settings, function_zip, cdn, steps)
 
 
-def deploy_web_function(settings: Settings, function_zip: asset.Package) -> None:
+def deploy_web_function(settings: Settings, function_zip: asset.Package, steps: Together) -> None:
     """The handler with a URL."""
-    function = FcWebFunction(
-        f"{PROJECT}-fc",
-        {
-            "zip_path": str(function_zip.path),
-            "handler": settings.handler,
-            "region": settings.alicloud_region,
-            "resource_name": resource_name(),
-            "bucket_name": globally_unique("code"),
-            "log_project_name": globally_unique("log"),
-            "memory_mb": settings.memory_mb,
-            "timeout_s": settings.timeout_s,
-            "concurrency": settings.fc_concurrency,
-            "auth": settings.fc_auth,
-            "log_retention_days": settings.log_retention_days,
-        },
+    function = steps.take(
+        partial(
+            FcWebFunction,
+            f"{PROJECT}-fc",
+            {
+                "zip_path": str(function_zip.path),
+                "handler": settings.handler,
+                "region": settings.alicloud_region,
+                "resource_name": resource_name(),
+                "bucket_name": globally_unique("code"),
+                "log_project_name": globally_unique("log"),
+                "memory_mb": settings.memory_mb,
+                "timeout_s": settings.timeout_s,
+                "concurrency": settings.fc_concurrency,
+                "auth": settings.fc_auth,
+                "log_retention_days": settings.log_retention_days,
+            },
+        )
     )
     pulumi.export("fc_url", function.url)
     pulumi.export("fc_function_name", function.function_name)
 
 
-def deploy_cdn(settings: Settings) -> Cdn:
+def deploy_cdn(settings: Settings, steps: Together) -> Cdn:
     """The CDN and the bucket behind it."""
     site: CdnArgs = {
         "domain_name": settings.cdn_domain,
@@ -100,33 +109,36 @@ def deploy_cdn(settings: Settings) -> Cdn:
     }
     if settings.cdn_certificate_id:
         site["certificate_id"] = settings.cdn_certificate_id
-    cdn = Cdn(f"{PROJECT}-cdn", site)
+    cdn = steps.take(partial(Cdn, f"{PROJECT}-cdn", site))
     pulumi.export("cdn_url", cdn.url)
     pulumi.export("cdn_cname", cdn.cname)
     return cdn
 
 
-def deploy_site_build(settings: Settings, function_zip: asset.Package, cdn: Cdn) -> None:
+def deploy_site_build(settings: Settings, function_zip: asset.Package, cdn: Cdn, steps: Together) -> None:
     """The function that turns uploaded projects into the site."""
-    build = SiteBuild(
-        f"{PROJECT}-build",
-        {
-            "zip_path": str(function_zip.path),
-            "handler": SITE_HANDLER,
-            "region": settings.alicloud_region,
-            "resource_name": resource_name("build"),
-            "code_bucket_name": globally_unique("build-code"),
-            "source_bucket_name": globally_unique("source"),
-            "log_project_name": globally_unique("build-log"),
-            "site_bucket_name": cdn.bucket_name,
-            "domain_name": settings.cdn_domain,
-            "site_url": cdn.url,
-            "prune": settings.site_prune,
-            "memory_mb": settings.site_memory_mb,
-            "timeout_s": settings.site_timeout_s,
-            "log_retention_days": settings.log_retention_days,
-            "force_destroy": settings.force_destroy,
-        },
+    build = steps.take(
+        partial(
+            SiteBuild,
+            f"{PROJECT}-build",
+            {
+                "zip_path": str(function_zip.path),
+                "handler": SITE_HANDLER,
+                "region": settings.alicloud_region,
+                "resource_name": resource_name("build"),
+                "code_bucket_name": globally_unique("build-code"),
+                "source_bucket_name": globally_unique("source"),
+                "log_project_name": globally_unique("build-log"),
+                "site_bucket_name": cdn.bucket_name,
+                "domain_name": settings.cdn_domain,
+                "site_url": cdn.url,
+                "prune": settings.site_prune,
+                "memory_mb": settings.site_memory_mb,
+                "timeout_s": settings.site_timeout_s,
+                "log_retention_days": settings.log_retention_days,
+                "force_destroy": settings.force_destroy,
+            },
+        )
     )
     pulumi.export("source_bucket", build.source_bucket_name)
     pulumi.export("source_prefix", build.source_prefix)
@@ -161,18 +173,20 @@ def main() -> None:
     targets = [image for cloud, image in asset.DEPLOYED.items() if clouds[cloud]]
     plan = asset.Plan.named(settings.interpreter, settings.architecture, settings.bootstrap_path, targets)
     handler, *further = handlers(settings)
-    builds = [partial(asset.build_function, ROOT, handler, settings.edge_handler, plan=plan, further=further)]
-    if settings.on_aws:
-        builds.append(partial(asset.build_edge, ROOT, settings.edge_handler))
-    function_zip, *edge_zip = together(builds)
+    with Together() as builds:
+        function_zip = builds.take(
+            partial(asset.build_function, ROOT, handler, settings.edge_handler, plan=plan, further=further)
+        )
+        edge_zip = builds.take(partial(asset.build_edge, ROOT, settings.edge_handler)) if settings.on_aws else None
 
     pulumi.export("code_sha256", function_zip.sha256)
-    if settings.on_aws:
-        deploy_aws(settings, function_zip, *edge_zip)
-    elif settings.aws:
+    if settings.aws and not settings.on_aws:
         pulumi.log.info("AWS gets nothing: site_build runs on Alibaba Cloud alone, whose image has Node.js.")
-    if settings.alibaba:
-        deploy_alibaba(settings, function_zip)
+    with Together() as steps:
+        if edge_zip is not None:
+            deploy_aws(settings, function_zip, edge_zip, steps)
+        if settings.alibaba:
+            deploy_alibaba(settings, function_zip, steps)
 
 
 with told_to_user():

@@ -17,9 +17,10 @@ from components.constants import (
     FC_START_COMMAND,
     LOG_DELIMITERS,
 )
-from components.package import custom_runtime_facts, sha256_of
+from components.package import custom_runtime_facts, sha256_of, source_facts
 from components.policies import fc_function, fc_trust
 from components.validation import validate
+from rules import fc_source
 from rules.fc import CPU_STEPS_PER_CORE, FUNCTION, TABLE
 from rules.kind import pick
 
@@ -38,7 +39,7 @@ _DEFAULTS: Final = {
     "refresh_domains": (),
 }
 _LOGSTORE: Final = "function"
-_RULES: Final = (*TABLE, *pick(FUNCTION, "FC-DISK"))
+_RULES: Final = (*TABLE, *fc_source.TABLE, *pick(FUNCTION, "FC-DISK"))
 _HEALTH_PATH_VARIABLE: Final = "ISTHMUS_HEALTH_PATH"
 _HEALTH_SETTINGS: Final = {
     "health_initial_delay_s": "initial_delay_seconds",
@@ -135,6 +136,7 @@ class FcWebFunction(pulumi.ComponentResource):
             defaults=_DEFAULTS,
             derived={
                 **custom_runtime_facts(args.get("zip_path")),
+                **source_facts(args.get("zip_path"), args.get("handler")),
                 "has_health_path": args.get("health_path") is not None,
                 "health_settings": [name for name in _HEALTH_SETTINGS if args.get(name) is not None],
             },

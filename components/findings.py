@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 import weakref
+from typing import NoReturn
 
 import pulumi
 
@@ -12,6 +15,39 @@ from rules.rule import Report
 
 class ProgramError(UserError, pulumi.RunError):
     """A mistake in the user's input, as the language host prints it: the sentences and no traceback."""
+
+
+_ALREADY_TOLD = 32
+"""Exit status that Pulumi's language hosts take for "the user has seen why"."""
+
+
+def tell(error: UserError) -> None:
+    """Show each finding of an error to the user."""
+    for finding in error.findings:
+        pulumi.log.error(str(finding))
+
+
+def end_in_order() -> None:
+    """Have the program that calls this end with nothing but its findings, where it fails for them.
+
+    A RunError that reaches the language host makes it add a line about the program's exit code. So the sentences are
+    told once the program, whose task this is, has failed, and the exit status says that they have been.
+    """
+    program = asyncio.current_task()
+    if program is not None:
+        program.add_done_callback(_tell_and_leave)
+
+
+def _tell_and_leave(program: asyncio.Task[object]) -> None:
+    error = None if program.cancelled() else program.exception()
+    if isinstance(error, ProgramError):
+        tell(error)
+        leave()
+
+
+def leave() -> NoReturn:
+    """End the program; the user has seen why."""
+    sys.exit(_ALREADY_TOLD)
 
 
 class Findings:

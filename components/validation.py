@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import sys
 import typing
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 import pulumi
+from pulumi.output import UNKNOWN
 
-from components.findings import ProgramError, of_this_run
+from components.findings import ProgramError, leave, of_this_run, tell
 from rules.finding import Finding, UserError
 from rules.rule import Report, Rule, check
 
 T = TypeVar("T")
-
-_ALREADY_TOLD = 32
-"""Exit status that Pulumi's language hosts take for "the user has seen why"."""
 
 
 @contextmanager
 def told_to_user() -> Iterator[None]:
     """End the program in order at a mistake of the user's: its sentences are shown, and nothing after them.
 
-    The exit status tells the language host that the user has been told already; on a RunError that reaches it,
-    the host adds a line about the program's exit code. With findings about resources the error is left to the host
-    nonetheless: their registrations, which wait for the end of the program, fail with all findings of the run.
+    With findings about resources the error goes on, since their registrations, which wait for the end of the program,
+    fail with all findings of the run; these are then told together.
     """
     try:
         yield
@@ -35,22 +31,42 @@ def told_to_user() -> Iterator[None]:
         if findings.has_errors():
             findings.add(Report(errors=error.findings))
             findings.settle()
-        pulumi.log.error(str(error))
-        sys.exit(_ALREADY_TOLD)
+        tell(error)
+        leave()
 
 
-def together(steps: Iterable[Callable[[], T]]) -> list[T]:
-    """Take every step, even after one has failed, and raise the findings of all UserErrors as one ProgramError."""
-    results: list[T] = []
-    findings: list[Finding] = []
-    for step in steps:
+class Together:
+    """A block whose steps are all taken, even after one has failed.
+
+    Leaving it raises the findings of all UserErrors as one ProgramError.
+    """
+
+    def __init__(self) -> None:
+        self._findings: list[Finding] = []
+
+    def take(self, step: Callable[[], T]) -> T:
+        """The step's result; in the place of a failed one, something whose attributes are Outputs nobody will know."""
         try:
-            results.append(step())
+            return step()
         except UserError as error:
-            findings += error.findings
-    if findings:
-        raise ProgramError(findings)
-    return results
+            self._findings += error.findings
+            return cast(T, _Failed())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, UserError):
+            self._findings += error.findings
+        if self._findings and (error is None or isinstance(error, UserError)):
+            raise ProgramError(self._findings)
+
+
+class _Failed:
+    """Stands for a component that could not be made, so that what takes its outputs is checked nonetheless."""
+
+    def __getattr__(self, name: str) -> pulumi.Output[Any]:
+        return pulumi.Output.from_input(UNKNOWN)
 
 
 def validate(

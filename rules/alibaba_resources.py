@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from rules import cdn, documents, fc, oss, ram
-from rules.aws_resources import environment
-from rules.given import Given
+from rules.aws_resources import bootstrap_mode, environment, of_package, only_if
+from rules.given import UNKNOWN, Given
 from rules.kind import Derived, Part, pick
 
 FUNCTION: Final = "alicloud:fc/v3Function:V3Function"
 TRIGGER: Final = "alicloud:fc/v3Trigger:V3Trigger"
+BUCKET: Final = "alicloud:oss/bucket:Bucket"
+OBJECT: Final = "alicloud:oss/bucketObject:BucketObject"
 ROLE: Final = "alicloud:ram/role:Role"
 
 
@@ -64,9 +66,52 @@ def _document(field: str) -> Part:
     return Part(documents.document_rules("RAM", "document"), {"document": field, "reason": reason})
 
 
+def _path(given: Given) -> str | None:
+    """The variable PATH, empty where it is left out."""
+    variables = given.raw("environment_variables")
+    if variables is UNKNOWN:
+        return None
+    path = variables.get("PATH", "") if isinstance(variables, Mapping) else ""
+    return path if isinstance(path, str) else None
+
+
+def _starts_bootstrap(given: Given) -> bool:
+    """Whether the function starts through /code/bootstrap."""
+    runtime = str(given.get("runtime"))
+    is_custom = runtime.startswith("custom") and runtime != "custom-container"
+    return is_custom and not given.has("custom_runtime_config.commands") and not given.has("layers")
+
+
+def code_facts(path: str) -> dict[str, str | Derived]:
+    """The facts about a function's zip, which an input holds."""
+    return {
+        "zip_path": of_package(path, "zip_path"),
+        "zip_error": of_package(path, "zip_error"),
+        "zip_bytes": of_package(path, "zip_bytes"),
+        "bootstrap_mode": only_if(bootstrap_mode(path), _starts_bootstrap),
+        "bootstrap_first_line": only_if(of_package(path, "bootstrap_first_line"), _starts_bootstrap),
+        "bootstrap_machine": only_if(of_package(path, "bootstrap_machine"), _starts_bootstrap),
+        "zip_architecture": of_package(path, "zip_architecture"),
+        "region": _around("alicloud_region"),
+    }
+
+
+CODE_RULES: Final = (
+    *("ZIP-READABLE", "ZIP-BOOTSTRAP", "ZIP-SHEBANG", "FC-ZIP-SIZE", "FC-ZIP-ARCHITECTURE", "FC-BOOTSTRAP-MACHINE"),
+)
+"""Ids of the rules about a function's zip, wherever it is."""
 _FUNCTION = Part(
     (
-        *pick(fc.TABLE, "FC-MEMORY", "FC-CPU", "FC-TIMEOUT", "FC-CONCURRENCY", "FC-INITIALIZER", "FC-PRE-STOP"),
+        *pick(
+            fc.TABLE,
+            "FC-MEMORY",
+            "FC-CPU",
+            "FC-TIMEOUT",
+            "FC-CONCURRENCY",
+            "FC-INITIALIZER",
+            "FC-PRE-STOP",
+            *CODE_RULES,
+        ),
         *fc.ENVIRONMENT,
         *fc.FUNCTION,
     ),
@@ -89,6 +134,8 @@ _FUNCTION = Part(
         "health_path": "custom_runtime_config.health_check_config.http_get_url",
         "log_begin_rule": "log_config.log_begin_rule",
         "zip_file_chars": _length("code.zip_file"),
+        "path": Derived("environment_variables.PATH", _path),
+        **code_facts("code.zip_file"),
     },
 )
 _TRIGGER = Part(
@@ -112,7 +159,7 @@ KINDS: Final[Mapping[str, tuple[Part, ...]]] = {
     "alicloud:fc/v3CustomDomain:V3CustomDomain": (
         Part(fc.CUSTOM_DOMAIN, {"certificate_bytes": _length("cert_config.certificate")}),
     ),
-    "alicloud:oss/bucket:Bucket": (Part((oss.bucket_rule("bucket"),)),),
+    BUCKET: (Part((oss.bucket_rule("bucket"),)),),
     ROLE: (Part(pick(ram.NAMES, "RAM-ROLE-NAME")), _document("assume_role_policy_document")),
     "alicloud:ram/policy:Policy": (Part(pick(ram.NAMES, "RAM-POLICY-NAME")), _document("policy_document")),
     "alicloud:ram/rolePolicyAttachment:RolePolicyAttachment": (Part(pick(ram.NAMES, "RAM-POLICY-TYPE")),),

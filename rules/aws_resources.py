@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from rules import certificates, cloudfront, documents, edge, lambda_, s3
@@ -13,6 +13,9 @@ FUNCTION: Final = "aws:lambda/function:Function"
 FUNCTION_URL: Final = "aws:lambda/functionUrl:FunctionUrl"
 PERMISSION: Final = "aws:lambda/permission:Permission"
 DISTRIBUTION: Final = "aws:cloudfront/distribution:Distribution"
+OBJECTS: Final = ("aws:s3/bucketObjectv2:BucketObjectv2", "aws:s3/bucketObject:BucketObject")
+ORIGIN_REQUEST_POLICY: Final = "aws:cloudfront/originRequestPolicy:OriginRequestPolicy"
+CACHE_POLICY: Final = "aws:cloudfront/cachePolicy:CachePolicy"
 ACCESS_CONTROL: Final = "aws:cloudfront/originAccessControl:OriginAccessControl"
 BEHAVIORS: Final = ("default_cache_behavior", "ordered_cache_behaviors[]")
 _CODE_PLACES: Final = ("code", "image_uri", "s3_bucket")
@@ -47,13 +50,60 @@ def events(path: str) -> Derived:
     )
 
 
+def of_package(path: str, fact: str) -> Derived:
+    """What is known of the zip or archive that an input holds."""
+    return Derived(path, lambda given: given.packages.get(path, {}).get(fact))
+
+
+def bootstrap_mode(path: str) -> Derived:
+    """The mode of `bootstrap` at the root of an input's zip, 0 where it is missing; None where the zip has no modes."""
+
+    def read(given: Given) -> int | None:
+        package = given.packages.get(path, {})
+        if package.get("has_bootstrap") is False:
+            return 0
+        return package.get("bootstrap_mode") or None
+
+    return Derived(path, read)
+
+
+def only_if(fact: Derived, applies: Callable[[Given], bool]) -> Derived:
+    """The same fact where it matters at all."""
+    return Derived(fact.field, lambda given: fact.read(given) if applies(given) else None)
+
+
+def _starts_bootstrap(given: Given) -> bool:
+    """Whether the function starts through its own `bootstrap`; a layer may bring one, too."""
+    return str(given.get("runtime")).startswith("provided") and not given.has("layers")
+
+
+def _architecture(given: Given) -> str | None:
+    known = given.get("architectures") if given.has("architectures") else ["x86_64"]
+    return known[0] if known else None
+
+
+def code_facts(path: str) -> dict[str, str | Derived]:
+    """The facts about a Lambda function's zip, which an input holds."""
+    return {
+        "zip_path": of_package(path, "zip_path"),
+        "zip_error": of_package(path, "zip_error"),
+        "zip_bytes": of_package(path, "zip_bytes"),
+        "unpacked_bytes": of_package(path, "unpacked_bytes"),
+        "bootstrap_mode": only_if(bootstrap_mode(path), _starts_bootstrap),
+        "bootstrap_first_line": only_if(of_package(path, "bootstrap_first_line"), _starts_bootstrap),
+        "bootstrap_machine": only_if(of_package(path, "bootstrap_machine"), _starts_bootstrap),
+        "zip_architecture": of_package(path, "zip_architecture"),
+        "architecture": Derived("architectures", _architecture),
+    }
+
+
 def _archive(given: Given) -> str | None:
-    """`file` for an archive by path to a finished zip, `tree` for one that Pulumi packs."""
-    code = given.get("code")
-    path = getattr(code, "path", None)
-    if code is None:
+    """`file` for a zip that tells its files' modes, `modeless` for one that does not and for what Pulumi packs."""
+    package = given.packages.get("code")
+    if package is None or "archive" not in package:
         return None
-    return "file" if isinstance(path, str) and path.endswith((".zip", ".jar")) else "tree"
+    has_modes = package.get("archive") == "file" and (package.get("bootstrap_mode") or not package.get("has_bootstrap"))
+    return "file" if has_modes else "modeless"
 
 
 def _cache_settings(given: Given) -> list[str]:
@@ -76,14 +126,21 @@ def _origin_ids(given: Given) -> list[str]:
     return [found.get("origin_id") for _, found in given.inside("origins[]") if found.get("origin_id")]
 
 
-def host_policies(given: Given, function_urls: set[str]) -> list[str]:
-    """Names of the policies that forward Host to one of these origins."""
+def _host_policies(given: Given) -> list[str]:
+    """What forwards Host to a function URL: names of managed policies, or `forwarded_values`."""
+    origins = _function_url_origins(given)
     return [
-        cloudfront.HOST_FORWARDING[behavior.get("origin_request_policy_id")]
+        name
         for behavior in _behaviors(given)
-        if behavior.get("target_origin_id") in function_urls
-        and behavior.get("origin_request_policy_id") in cloudfront.HOST_FORWARDING
+        if behavior.get("target_origin_id") in origins
+        for name in _forwarding(behavior)
     ]
+
+
+def _forwarding(behavior: Given) -> list[str]:
+    policy = cloudfront.HOST_FORWARDING.get(behavior.get("origin_request_policy_id"))
+    listed = {str(name).lower() for name in behavior.items("forwarded_values.headers")}
+    return [name for name in (policy, "forwarded_values" if listed & {"*", "host"} else None) if name]
 
 
 def _function_url_origins(given: Given) -> set[str]:
@@ -109,9 +166,14 @@ def _identity_document(field: str) -> Part:
     return Part(documents.document_rules("IAM", "document"), {"document": field, "reason": _reason("description")})
 
 
+CODE_RULES: Final = (
+    *("ZIP-READABLE", "ZIP-BOOTSTRAP", "ZIP-SHEBANG", "LAMBDA-UNZIPPED-SIZE", "LAMBDA-ZIP-ARCHITECTURE"),
+    "LAMBDA-BOOTSTRAP-MACHINE",
+)
+"""Ids of the rules about a function's zip, wherever it is."""
 _FUNCTION = Part(
     (
-        *pick(lambda_.TABLE, "LAMBDA-MEMORY", "LAMBDA-TIMEOUT"),
+        *pick(lambda_.TABLE, "LAMBDA-MEMORY", "LAMBDA-TIMEOUT", *CODE_RULES),
         *lambda_.ENVIRONMENT,
         *lambda_.FUNCTION,
     ),
@@ -128,6 +190,8 @@ _FUNCTION = Part(
         "ephemeral_storage_mb": "ephemeral_storage.size",
         "layers": Derived("layers", lambda given: len(given.items("layers"))),
         "archive": Derived("code", _archive),
+        **code_facts("code"),
+        "direct_bytes": of_package("code", "zip_bytes"),
     },
 )
 _BEHAVIOR_FACTS = {
@@ -162,9 +226,7 @@ KINDS: Final[Mapping[str, tuple[Part, ...]]] = {
             {
                 "missing_targets": Derived("default_cache_behavior.target_origin_id", _missing_targets),
                 "origin_ids": Derived("origins", _origin_ids),
-                "host_policies": Derived(
-                    "origin_request_policy_id", lambda given: host_policies(given, _function_url_origins(given))
-                ),
+                "host_policies": Derived("origin_request_policy_id", _host_policies),
                 "certificate_kind": Derived("viewer_certificate", _certificate_kind),
                 "has_ssl_support": present("viewer_certificate.ssl_support_method"),
             },

@@ -6,7 +6,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from rules import aws_links, cdn, cloudfront, edge, edge_source, fc, interpreter, lambda_, ram, regions, site
+from rules import (
+    alibaba_links,
+    aws_links,
+    cdn,
+    cloudfront,
+    edge,
+    edge_source,
+    fc,
+    fc_source,
+    interpreter,
+    lambda_,
+    ram,
+    regions,
+    site,
+    url_access,
+)
 from rules.resources import KINDS
 from rules.rule import Rule
 
@@ -17,10 +32,11 @@ _TABLES: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
     (_AWS, (*edge.TABLE, *edge.PYTHON_HANDLER, *edge_source.TABLE)),
     (_AWS, cloudfront.TABLE),
     (_AWS, regions.AWS),
-    (_AWS, aws_links.TABLE),
+    (_AWS, (*aws_links.TABLE, *url_access.TABLE, *lambda_.TRUST)),
     (_AWS, interpreter.TABLE),
     (_ALIBABA, interpreter.TABLE),
-    (_ALIBABA, fc.TABLE),
+    (_ALIBABA, (*fc.TABLE, *fc_source.TABLE)),
+    (_ALIBABA, alibaba_links.TABLE),
     (_ALIBABA, cdn.TABLE),
     (_ALIBABA, (*site.TABLE, *site.SETTINGS)),
     (_ALIBABA, (*ram.FC_TRUST, *ram.OSS_TRUST)),
@@ -67,6 +83,20 @@ _HEAD = """# Rules
 What a preview refuses before a cloud would. A rule marked *(warning)* only warns, because documents disagree or
 because the answer depends on something that cannot be seen from a program. A rule is switched off for a stack with
 `pulumi config set --path 'rulesOff[0]' <id>`, for the day when a cloud changes; each preview then says so.
+
+What a preview cannot know, and why:
+
+- E16, that whoever deploys may replicate an edge function (`lambda:GetFunction`, `lambda:EnableReplication*`,
+  `iam:CreateServiceLinkedRole`, …): those are permissions of the person or pipeline, which no program holds.
+- How large a response an edge function makes (40 KB at a viewer event, 1 MB at an origin event) and which headers a
+  handler answers with: both depend on the request. What stands in the source as a text is read, and warned of
+  (`E-BODY-SIZE`, `E-HEADERS`, `E-HEADERS-READ-ONLY`, `FC-HEADERS`); what is computed is not.
+- The region of a bucket that the program only names, whether a name is still free in all of S3 or OSS, whether a
+  domain has an ICP filing, and whether a certificate of another stack covers a name.
+- What a packaged component creates in a process of its own.
+
+An input that is made of another resource's outputs, by `apply` or `Output.concat`, tells where it comes from once
+that resource has been previewed. Rules about both together then say so before the second one is registered.
 
 `make rules` prints this table; this file is written by `python -m rules > docs/rules.md`.
 

@@ -1,4 +1,4 @@
-"""Which headers the source of a Python edge handler writes, as far as reading it tells."""
+"""What the source of a Python edge handler answers with, as far as reading it tells."""
 
 from __future__ import annotations
 
@@ -67,6 +67,28 @@ def _texts(nodes: list[ast.expr | None] | list[ast.expr]) -> list[str]:
     return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
+def largest_body(source: str) -> int:
+    """Bytes of the largest text that a module itself gives as `"body": "…"` or `…["body"] = "…"`; 0 for none."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return 0
+    return max((len(text.encode()) for node in ast.walk(tree) for text in _bodies(node)), default=0)
+
+
+def _bodies(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Assign):
+        names = [
+            name for target in node.targets if isinstance(target, ast.Subscript) for name in _texts([target.slice])
+        ]
+        if "body" in names:
+            yield from _texts([node.value])
+    if isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            if "body" in _texts([key]):
+                yield from _texts([value])
+
+
 def _disallowed(headers: list[str]) -> list[str]:
     return [name for name in headers if name in DISALLOWED or name.startswith(_DISALLOWED_PREFIXES)]
 
@@ -75,10 +97,18 @@ def _read_only(headers: list[str], event: str) -> list[str]:
     return [name for name in headers if name in READ_ONLY.get(event, ())]
 
 
+_MEBIBYTE = 1024 * 1024
+_VIEWER_BODY = 40 * 1024
+
+
+def _body_fits(size: int, event: str) -> bool:
+    return size <= (_MEBIBYTE if event.startswith("origin-") else _VIEWER_BODY)
+
+
 TABLE = (
     Rule(
         id="E-HEADERS",
-        facts=("edge_headers",),
+        facts=("handler_headers",),
         holds=lambda headers: not _disallowed(headers),
         shown=_disallowed,
         accepts="without headers that edge functions may not add; CloudFront answers 502 where one is in a result",
@@ -88,12 +118,22 @@ TABLE = (
     ),
     Rule(
         id="E-HEADERS-READ-ONLY",
-        facts=("edge_headers", "event"),
+        facts=("handler_headers", "event"),
         holds=lambda headers, event: not _read_only(headers, event),
         shown=_read_only,
         accepts="without headers that can only be read at this event; CloudFront answers 502 where one is changed",
         remedy="write them at another event, or not at all",
         source=_SOURCE,
+        warning=True,
+    ),
+    Rule(
+        id="E-BODY-SIZE",
+        facts=("body_bytes", "event"),
+        holds=_body_fits,
+        shown=lambda size, event: f"{size} bytes at {event}",
+        accepts="at most 40960 bytes (40 KB) at a viewer event and 1048576 (1 MB) at an origin event, headers included",
+        remedy="let the origin serve what is larger",
+        source="CloudFront Developer Guide, Quotas on Lambda@Edge",
         warning=True,
     ),
 )

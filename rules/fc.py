@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rules import documents
+from rules.fc_start import START
 from rules.names import DOMAIN, environment_rules, handler_rules
 from rules.oss import bucket_rule, prefix_rule
 from rules.package import CUSTOM_RUNTIME_ZIP
@@ -196,29 +197,20 @@ TABLE = (
         remedy="choose a path of its own, such as /healthz",
         source="Function Compute, Configure instance lifecycles",
     ),
+    Rule(
+        id="FC-BOOTSTRAP-MACHINE",
+        facts=("bootstrap_machine",),
+        holds=one_of(["x86_64"]),
+        accepts="a `bootstrap` for x86_64, the only architecture of Function Compute",
+        remedy="build the program for x86_64",
+        source="Function Compute, Custom runtimes",
+    ),
     *ENVIRONMENT,
 )
 
-RUNTIMES = ("custom", "custom.debian10", "custom.debian11", "custom.debian12")
-_INTERPRETERS = {
-    "custom.debian10": (
-        "/var/fc/lang/python3.10/bin/",
-        "/var/fc/lang/nodejs18/bin/",
-        "/var/fc/lang/nodejs20/bin/",
-    ),
-    "custom.debian11": ("/var/fc/lang/python3.12/bin/",),
-}
-"""Where a runtime keeps the interpreters that it ships beside those on PATH."""
-_NOT_ON_PATH = {"custom.debian10": ("node", "npm", "npx"), "custom.debian11": ("node", "npm", "npx")}
 _CUSTOM = "Function Compute, Custom runtimes"
 _HTTP_METHODS = {"GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"}
 _INLINE_ZIP = 100 * _MEBIBYTE
-
-
-def _ships(command: str, runtime: str) -> bool:
-    if not command.startswith("/var/fc/lang/") or runtime not in _INTERPRETERS:
-        return True
-    return command.startswith(_INTERPRETERS[runtime])
 
 
 FUNCTION = (
@@ -256,37 +248,7 @@ FUNCTION = (
         remedy="leave it out, or use a custom runtime",
         source=_LIMITS,
     ),
-    Rule(
-        id="FC-INTERPRETER",
-        facts=("start_command", "runtime"),
-        holds=_ships,
-        shown=lambda command, runtime: f"{command} on {runtime}",
-        accepts="an interpreter that the runtime ships: "
-        + "; ".join(f"{runtime} has {listed(paths)}" for runtime, paths in _INTERPRETERS.items()),
-        remedy="take the path of this runtime, choose the other runtime, or bring the interpreter in the zip",
-        source=_CUSTOM,
-    ),
-    Rule(
-        id="FC-COMMAND-PATH",
-        facts=("start_command", "runtime"),
-        holds=lambda command, runtime: command not in _NOT_ON_PATH.get(runtime, ()),
-        shown=lambda command, runtime: f"{command} on {runtime}",
-        accepts="an absolute path, since /var/fc/lang is not on PATH",
-        remedy="write the whole path, such as /var/fc/lang/nodejs20/bin/node",
-        source=_CUSTOM,
-    ),
-    Rule(
-        id="FC-COMMAND-SYSTEM-PYTHON",
-        facts=("start_command", "runtime"),
-        holds=lambda command, runtime: (
-            (command, runtime) not in {("python3", "custom.debian10"), ("python", "custom.debian10")}
-        ),
-        shown=lambda command, runtime: f"{command} on {runtime}",
-        accepts="/var/fc/lang/python3.10/bin/python3, unless Debian's own older Python is meant",
-        remedy="write the whole path, or bring the interpreter in the zip",
-        source=_CUSTOM,
-        warning=True,
-    ),
+    *START,
     _number("FC-PORT", "port", 1, 65_535, source=_CUSTOM),
     *HEALTH,
     Rule(
@@ -335,6 +297,29 @@ TRIGGER = (
         holds=lambda text: isinstance(documents.read(text), dict),
         accepts="a JSON object as text",
         remedy="build it with json.dumps",
+        source="Function Compute API Reference, CreateTrigger",
+    ),
+)
+
+CODE_BUCKET = (
+    Rule(
+        id="FC-CODE-REGION",
+        facts=("bucket_region", "function_region"),
+        holds=lambda of_bucket, of_function: of_bucket == of_function,
+        shown=lambda of_bucket, of_function: f"{of_bucket} for a function in {of_function}",
+        accepts="the region of the function whose code it holds",
+        remedy="give bucket and function the same provider",
+        source="Function Compute, Create a function",
+    ),
+)
+TRIGGER_REGION = (
+    Rule(
+        id="FC-TRIGGER-REGION",
+        facts=("trigger_region", "function_region"),
+        holds=lambda of_trigger, of_function: of_trigger == of_function,
+        shown=lambda of_trigger, of_function: f"{of_trigger} for a function in {of_function}",
+        accepts="the region of the function that it calls",
+        remedy="give trigger and function the same provider",
         source="Function Compute API Reference, CreateTrigger",
     ),
 )

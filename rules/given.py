@@ -24,7 +24,9 @@ class Given:
 
     values: Mapping[str, Any]
     around: Mapping[str, str] = field(default_factory=dict)
-    """What holds for the whole stack, such as `aws_region`."""
+    """What holds around the resource, such as `aws_region`: the region of its provider."""
+    packages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What is known of the zip or archive that an input holds, by the input's path."""
 
     def raw(self, path: str) -> Any:
         """What stands at a dotted path, with UNKNOWN for what is not known; None where nothing does."""
@@ -58,7 +60,7 @@ class Given:
         for place, value in self._here(head):
             if not isinstance(value, Mapping):
                 continue
-            inner = Given(value, self.around)
+            inner = Given(value, self.around, self.packages)
             if not rest:
                 yield place, inner
             for deeper, found in inner.inside(rest) if rest else ():

@@ -95,6 +95,15 @@ TABLE = (
         source=_ARCHITECTURES,
     ),
     Rule(
+        id="LAMBDA-BOOTSTRAP-MACHINE",
+        facts=("architecture", "bootstrap_machine"),
+        holds=lambda architecture, machine: architecture == machine,
+        shown=lambda architecture, machine: f"{architecture} with a `bootstrap` for {machine}",
+        accepts="the architecture that the program `bootstrap` was built for; x86_64 where none is named",
+        remedy="name that architecture, or build `bootstrap` for the other one",
+        source=_ARCHITECTURES,
+    ),
+    Rule(
         id="LAMBDA-LOG-RETENTION",
         facts=("log_retention_days",),
         holds=one_of(LOG_RETENTION_DAYS),
@@ -137,6 +146,14 @@ FUNCTION = (
         accepts="exactly one of code, image_uri and s3_bucket",
         remedy="say once where the code comes from",
         source=_API,
+    ),
+    Rule(
+        id="LAMBDA-DIRECT-SIZE",
+        facts=("direct_bytes",),
+        holds=between(1, DIRECT_UPLOAD_BYTES),
+        accepts=f"at most {DIRECT_UPLOAD_BYTES} bytes (50 MB) in a direct upload",
+        remedy="put the zip into a bucket and name it with s3_bucket and s3_key",
+        source=_QUOTAS,
     ),
     Rule(
         id="LAMBDA-HANDLER-TEXT",
@@ -194,9 +211,9 @@ FUNCTION = (
     Rule(
         id="LAMBDA-ARCHIVE-MODE",
         facts=("archive", "runtime"),
-        holds=lambda archive, runtime: archive != "tree" or not str(runtime).startswith("provided"),
-        shown=lambda _archive, _runtime: "an archive that Pulumi packs",
-        accepts="a FileArchive of a finished .zip, since Pulumi's own archives lose the executable bit of `bootstrap`",
+        holds=lambda archive, runtime: archive != "modeless" or not str(runtime).startswith("provided"),
+        shown=lambda _archive, _runtime: "an archive without file modes",
+        accepts="a FileArchive of a finished .zip with modes; a folder or AssetArchive that Pulumi packs has none",
         remedy="build the zip yourself with mode 0755; one document asks for the bit, one report says it runs without",
         source="Lambda Developer Guide, Building a custom runtime; Pulumi issue 3593",
         warning=True,

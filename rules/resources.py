@@ -6,14 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from rules import alibaba_resources, aws_resources
-from rules.aws_links import linked_findings
+from rules import alibaba_links, alibaba_resources, aws_links, aws_resources, trusts, url_access
 from rules.given import Given
 from rules.kind import Part
 from rules.rule import Report
 
 PREFIXES: Final = ("aws:", "alicloud:")
 KINDS: Final[Mapping[str, tuple[Part, ...]]] = {**aws_resources.KINDS, **alibaba_resources.KINDS}
+
+LINKED: Final = frozenset(
+    {aws_resources.DISTRIBUTION, aws_resources.FUNCTION, alibaba_resources.FUNCTION, alibaba_resources.TRIGGER}
+)
+"""Types that rules about several resources begin with."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class Link:
 
     resource: Resource
     output: str
-    """Such as `qualified_arn`."""
+    """Such as `qualified_arn`; empty where something was made of the resource's outputs."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,8 @@ class Resource:
     """Such as `aws:lambda/function:Function`."""
     name: str
     given: Given
-    links: dict[str, Link] = field(default_factory=dict)
-    """Path of an input to the output that it takes, filled in once all resources are known."""
+    links: dict[str, tuple[Link, ...]] = field(default_factory=dict)
+    """Path of an input to what it comes from, as far as that is known; filled in once all resources are."""
 
     @property
     def label(self) -> str:
@@ -45,6 +49,8 @@ class Resource:
         return sum((part.check(self.given, self.label) for part in KINDS.get(self.type, ())), Report())
 
 
-def check_stack(resources: Sequence[Resource]) -> Report:
-    """Hold resources against the rules about several of them together."""
-    return linked_findings(resources)
+def check_stack(resources: Sequence[Resource], *, is_whole: bool = True) -> Report:
+    """Hold resources against the rules about several of them together; a whole stack looks nothing up elsewhere."""
+    modules = (aws_links, alibaba_links, trusts)
+    report = sum((module.linked_findings(resources) for module in modules), Report())
+    return report + url_access.linked_findings(resources, is_whole=is_whole)

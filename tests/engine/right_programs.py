@@ -186,4 +186,164 @@ for name, arguments in {{
         function_args=[{{"arg_name": key, "arg_value": value}} for key, value in arguments.items()])
 """
 
-RIGHT = {"lambda": LAMBDA, "cloudfront": CLOUDFRONT, "alibaba": ALIBABA}
+LAMBDA_CODE = f"""{_HEAD}
+# Lambda Developer Guide: zip through a bucket, layers, custom runtime in a layer, container image, versions, VPC, logs
+code = aws.s3.Bucket("code", bucket="amzn-s3-demo-code")
+stored = aws.s3.BucketObjectv2("zip", bucket=code.id, key="function.zip", source=pulumi.FileAsset("dist/function.zip"))
+aws.lambda_.Function(
+    "stored", role=role.arn, s3_bucket=stored.bucket, s3_key=stored.key, runtime="provided.al2023", handler="x")
+aws.lambda_.Function(
+    "layered", role=role.arn, runtime="provided.al2023", handler="function.handler",
+    code=pulumi.AssetArchive({{"function.sh": pulumi.StringAsset("function handler () {{ :; }}")}}),
+    layers=["arn:aws:lambda:ap-northeast-1:123456789012:layer:runtime:1"])
+aws.lambda_.Function(
+    "packed", role=role.arn, runtime="nodejs22.x", handler="index.handler",
+    code=pulumi.AssetArchive({{"index.mjs": pulumi.StringAsset("export const handler = async () => ({{}});")}}))
+aws.lambda_.Function(
+    "image", role=role.arn, package_type="Image", architectures=["arm64"],
+    image_uri="123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/hello-world:latest")
+logs = aws.cloudwatch.LogGroup("logs", retention_in_days=3653)
+vpc = aws.lambda_.Function(
+    "vpc", role=role.arn, code=zip_of, runtime="python3.12", handler="lambda_function.lambda_handler", publish=True,
+    vpc_config={{"subnet_ids": ["subnet-085cd2"], "security_group_ids": ["sg-0a1b2c"]}},
+    dead_letter_config={{"target_arn": "arn:aws:sqs:ap-northeast-1:123456789012:dlq"}},
+    logging_config={{"log_format": "JSON", "log_group": logs.name, "application_log_level": "INFO"}},
+    environment={{"variables": {{"SECRET_NAME": "prod/db", "DB_PASSWORD": "/prod/db/password"}}}})
+aws.lambda_.ProvisionedConcurrencyConfig(
+    "ready", function_name=vpc.name, qualifier=vpc.version, provisioned_concurrent_executions=1)
+aws.lambda_.RuntimeManagementConfig("update", function_name=vpc.name, update_runtime_on="FunctionUpdate")
+for name, principal, source in (
+    ("s3", "s3.amazonaws.com", "arn:aws:s3:::amzn-s3-demo-bucket"),
+    ("sns", "sns.amazonaws.com", "arn:aws:sns:ap-northeast-1:123456789012:lambda-x-account"),
+):
+    aws.lambda_.Permission(
+        name, action="lambda:InvokeFunction", function=vpc.name, principal=principal, source_arn=source,
+        source_account="123456789012" if name == "s3" else None)
+"""
+
+EDGE = f"""{_HEAD}
+# CloudFront Developer Guide: Lambda@Edge at each event, by a second provider, its version's ARN put together;
+# custom policies; origin groups; a function URL whose permissions name it in several ways
+virginia = pulumi.ResourceOptions(provider=aws.Provider("virginia", region="us-east-1"))
+edge_role = aws.iam.Role("edge", assume_role_policy=pulumi.Output.json_dumps({{
+    "Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Action": "sts:AssumeRole",
+    "Principal": {{"Service": ["lambda.amazonaws.com", "edgelambda.amazonaws.com"]}}}}]}}))
+edges = [
+    aws.lambda_.Function(
+        f"at-{{event}}", role=edge_role.arn, code=edge_zip, runtime="python3.13", handler="handlers.edge.handler",
+        publish=True, memory_size=128, timeout=5, opts=virginia)
+    for event in ("viewer-request", "origin-request", "origin-response", "viewer-response")]
+without_host = aws.cloudfront.OriginRequestPolicy(
+    "without-host", cookies_config={{"cookie_behavior": "all"}},
+    query_strings_config={{"query_string_behavior": "all"}},
+    headers_config={{"header_behavior": "allExcept", "headers": {{"items": ["host"]}}}})
+with_host = aws.cloudfront.OriginRequestPolicy(
+    "with-host", cookies_config={{"cookie_behavior": "all"}}, query_strings_config={{"query_string_behavior": "all"}},
+    headers_config={{"header_behavior": "allViewer"}})
+short = aws.cloudfront.CachePolicy(
+    "short", min_ttl=1, default_ttl=60, max_ttl=600, parameters_in_cache_key_and_forwarded_to_origin={{
+        "cookies_config": {{"cookie_behavior": "none"}}, "query_strings_config": {{"query_string_behavior": "all"}},
+        "headers_config": {{"header_behavior": "whitelist", "headers": {{"items": ["Accept-Language"]}}}}}})
+signed = aws.cloudfront.OriginAccessControl(
+    "signed", origin_access_control_origin_type="lambda", signing_behavior="always", signing_protocol="sigv4")
+custom = {{"http_port": 80, "https_port": 443, "origin_protocol_policy": "https-only",
+          "origin_ssl_protocols": ["TLSv1.2"]}}
+for number in range(2):
+    function = aws.lambda_.Function(
+        f"api-{{number}}", role=role.arn, code=zip_of, runtime="provided.al2023", handler="x", timeout=30)
+    url = aws.lambda_.FunctionUrl(f"url-{{number}}", function_name=function.arn, authorization_type="AWS_IAM")
+    distribution = aws.cloudfront.Distribution(
+        f"distribution-{{number}}",
+        enabled=True,
+        price_class="PriceClass_100",
+        origins=[
+            {{"origin_id": "url", "domain_name": url.function_url.apply(lambda known: known.split("/")[2]),
+             "origin_access_control_id": signed.id, "custom_origin_config": custom}},
+            {{"origin_id": "www", "domain_name": "www.example.com", "custom_origin_config": custom}},
+            {{"origin_id": "spare", "domain_name": "spare.example.com", "custom_origin_config": custom}}],
+        origin_groups=[{{"origin_id": "group", "failover_criteria": {{"status_codes": [500, 502]}},
+                        "members": [{{"origin_id": "www"}}, {{"origin_id": "spare"}}]}}],
+        default_cache_behavior={{
+            "target_origin_id": "url", "allowed_methods": ["GET", "HEAD", "OPTIONS"],
+            "cached_methods": ["GET", "HEAD"], "viewer_protocol_policy": "redirect-to-https",
+            "cache_policy_id": short.id, "origin_request_policy_id": without_host.id,
+            "lambda_function_associations": [
+                {{"event_type": event, "lambda_arn": pulumi.Output.concat(
+                    each.arn, ":", each.version), "include_body": event.endswith("-request")}}
+                for event, each in zip(
+                    ("viewer-request", "origin-request", "origin-response", "viewer-response"), edges)]}},
+        ordered_cache_behaviors=[{{
+            "path_pattern": "/images/*", "target_origin_id": "group", "allowed_methods": ["GET", "HEAD"],
+            "cached_methods": ["GET", "HEAD"], "viewer_protocol_policy": "https-only", "cache_policy_id": short.id,
+            "origin_request_policy_id": with_host.id}}],
+        restrictions={{"geo_restriction": {{"restriction_type": "whitelist", "locations": ["US", "CA"]}}}},
+        viewer_certificate={{"cloudfront_default_certificate": True}})
+    for action in ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction"):
+        aws.lambda_.Permission(
+            f"{{action.partition(':')[2]}}-{{number}}", action=action, principal="cloudfront.amazonaws.com",
+            function=url.function_name if number else function.name,
+            source_arn=distribution.id.apply(lambda known: f"arn:aws:cloudfront::123456789012:distribution/{{known}}"))
+"""
+
+FUNCTION_COMPUTE = f"""{_HEAD}
+# Function Compute: custom runtimes started by command, by bootstrap and from a layer, PATH as its guide writes it,
+# custom container, asynchronous calls, custom domain; triggers of OSS, timer; a second region beside the first
+far = pulumi.ResourceOptions(provider=alicloud.Provider("far", region="cn-hangzhou"))
+bucket = alicloud.oss.Bucket("code", bucket="fc-code-in-hangzhou", opts=far)
+zipped = alicloud.oss.BucketObject("zip", bucket=bucket.bucket, key="f.zip", source="dist/function.zip", opts=far)
+package = {{"oss_bucket_name": zipped.bucket, "oss_object_name": zipped.key}}
+alicloud.fc.V3Function(
+    "bootstrap", function_name="bootstrap", runtime="custom.debian12", handler="h", code=package, opts=far)
+alicloud.fc.V3Function(
+    "node", function_name="node", runtime="custom.debian10", handler="h", code=package, opts=far,
+    custom_runtime_config={{"commands": ["node"], "args": ["/code/server.js"], "port": 9000}},
+    environment_variables={{
+        "PATH": "/var/fc/lang/nodejs20/bin:/usr/local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:"
+                "/bin:/opt/bin", "TZ": "Asia/Shanghai"}})
+alicloud.fc.V3Function(
+    "layered", function_name="layered", runtime="custom.debian11", handler="h", code=package, opts=far,
+    layers=["acs:fc:cn-hangzhou:official:layers/Nodejs22/versions/3"],
+    custom_runtime_config={{"commands": ["/opt/nodejs22/bin/node"], "args": ["/code/server.js"]}})
+alicloud.fc.V3Function(
+    "container", function_name="container", runtime="custom-container", handler="h", instance_concurrency=20, opts=far,
+    custom_container_config={{"image": "registry.cn-hangzhou.aliyuncs.com/ns/app:1", "port": 9000}})
+events = alicloud.fc.V3Function(
+    "events", function_name="events", runtime="python3.10", handler="index.handler", code=package, opts=far)
+uploads = alicloud.oss.Bucket("uploads", bucket="uploads-in-hangzhou", opts=far)
+notify = alicloud.ram.Role(
+    "notify", role_name="fc-oss-notify", assume_role_policy_document=trust("oss.aliyuncs.com", version="1"))
+alicloud.ram.RolePolicyAttachment(
+    "grant", role_name=notify.role_name, policy_name="AliyunFCInvocationAccess", policy_type="System")
+alicloud.fc.V3Trigger(
+    "uploaded", function_name=events.function_name, qualifier="LATEST", trigger_type="oss", opts=far,
+    invocation_role=notify.arn,
+    source_arn=uploads.bucket.apply(lambda name: f"acs:oss:cn-hangzhou:12345678901234:{{name}}"),
+    trigger_config=json.dumps({{
+        "events": ["oss:ObjectCreated:PutObject", "oss:ObjectCreated:PostObject",
+                   "oss:ObjectCreated:CompleteMultipartUpload"],
+        "filter": {{"key": {{"prefix": "source/", "suffix": ".png"}}}}}}))
+alicloud.fc.V3Trigger(
+    "hourly", function_name=events.function_name, qualifier="LATEST", trigger_type="timer", opts=far,
+    trigger_config=json.dumps({{"cronExpression": "@every 1h", "enable": True, "payload": "tick"}}))
+alicloud.fc.V3AsyncInvokeConfig(
+    "retries", function_name=events.function_name, qualifier="LATEST", max_async_retry_attempts=3,
+    max_async_event_age_in_seconds=3600, opts=far)
+alicloud.fc.V3CustomDomain(
+    "domain", custom_domain_name="api.example.com", protocol="HTTP,HTTPS", opts=far,
+    route_config={{"routes": [
+        {{"function_name": "node", "path": "/*", "methods": ["GET", "POST"], "qualifier": "LATEST"}}]}})
+for scope, name in (("overseas", "www.example.com"), ("overseas", ".example.org")):
+    alicloud.cdn.DomainNew(
+        name.strip(".").replace(".", "-"), domain_name=name, cdn_type="download", scope=scope,
+        sources=[{{"type": "domain", "content": "origin.example.net", "port": 80}},
+                 {{"type": "ipaddr", "content": "192.0.2.7", "port": 80, "priority": 30}}])
+"""
+
+RIGHT = {
+    "lambda": LAMBDA,
+    "lambda-code": LAMBDA_CODE,
+    "cloudfront": CLOUDFRONT,
+    "edge": EDGE,
+    "alibaba": ALIBABA,
+    "function-compute": FUNCTION_COMPUTE,
+}

@@ -36,6 +36,13 @@ def told(text: str) -> set[str]:
     return set(re.findall(r"\[([A-Z][A-Z0-9-]+)\]", text))
 
 
+def beyond_sentences(text: str) -> list[str]:
+    """Lines among the diagnostics that are no finding."""
+    diagnostics = text.partition("Diagnostics:")[2].partition("Resources:")[0]
+    lines = [line.strip() for line in diagnostics.splitlines() if line.strip()]
+    return [line for line in lines[1:] if not re.fullmatch(r"(error|warning): .* \[[A-Z0-9-]+\]", line)]
+
+
 def created(workspace) -> list[dict[str, str]]:
     return [call for call in workspace.control_log() if call["method"] == "Create" and not call["preview"]]
 
@@ -48,6 +55,7 @@ def test_a_preview_tells_all_that_is_wrong_and_creates_nothing(built, program, n
     shown = done.stdout + done.stderr
     assert done.returncode != 0, shown
     assert "Traceback" not in shown
+    assert beyond_sentences(shown) == []
     assert told(shown) == set(rules), shown
     assert "IOSFODNN7" not in shown
     assert created(built) == []

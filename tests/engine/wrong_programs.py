@@ -115,6 +115,12 @@ aws.cloudfront.Distribution(
         "origin_access_control_id": access.id,
         "custom_origin_config": {"http_port": 80, "https_port": 443, "origin_protocol_policy": "match-viewer",
                                  "origin_ssl_protocols": ["TLSv1.2"], "origin_read_timeout": 121},
+    }, {
+        "origin_id": "p",
+        "domain_name": url.function_url.apply(lambda known: known.split("/")[2]),
+        "origin_access_control_id": access.id,
+        "custom_origin_config": {"http_port": 80, "https_port": 443, "origin_protocol_policy": "https-only",
+                                 "origin_ssl_protocols": ["TLSv1.2"]},
     }],
     default_cache_behavior={
         "target_origin_id": "o",
@@ -165,6 +171,69 @@ alicloud.cdn.DomainConfig(
     function_args=[{"arg_name": "private_oss_auth", "arg_value": "on"}])
 """
 
+_MADE_OF_OUTPUTS = """
+edge = aws.lambda_.Function(
+    "edge", role=role.arn, code=zip_of, runtime="provided.al2023", handler="a.b", publish=True,
+    environment={"variables": {"STAGE": "x"}})
+policy = aws.cloudfront.OriginRequestPolicy(
+    "policy", cookies_config={"cookie_behavior": "all"}, query_strings_config={"query_string_behavior": "all"},
+    headers_config={"header_behavior": "whitelist", "headers": {"items": ["Host"]}})
+urls = []
+for name in ("one", "two"):
+    function = aws.lambda_.Function(name, role=role.arn, code=zip_of, runtime="provided.al2023", handler="a.b")
+    urls.append(aws.lambda_.FunctionUrl(name, function_name=function.name, authorization_type="AWS_IAM"))
+access = aws.cloudfront.OriginAccessControl(
+    "access", origin_access_control_origin_type="lambda", signing_behavior="always", signing_protocol="sigv4")
+aws.cloudfront.Distribution(
+    "distribution",
+    enabled=True,
+    origins=[{
+        "origin_id": "o",
+        "domain_name": urls[1].function_url.apply(lambda known: known.split("/")[2]),
+        "origin_access_control_id": access.id,
+        "custom_origin_config": {"http_port": 80, "https_port": 443, "origin_protocol_policy": "https-only",
+                                 "origin_ssl_protocols": ["TLSv1.2"]},
+    }],
+    default_cache_behavior={
+        "target_origin_id": "o",
+        "allowed_methods": ["GET", "HEAD"],
+        "cached_methods": ["GET", "HEAD"],
+        "viewer_protocol_policy": "https-only",
+        "cache_policy_id": "4135ea2d-6df8-44a3-9df3-4b5a84be39ad",
+        "origin_request_policy_id": POLICY,
+        "lambda_function_associations": [
+            {"event_type": "origin-request", "lambda_arn": pulumi.Output.concat(edge.arn, ":", edge.version)}],
+    },
+    restrictions={"geo_restriction": {"restriction_type": "none"}},
+    viewer_certificate={"cloudfront_default_certificate": True},
+)
+"""
+
+_ZIPS = """
+import zipfile
+
+def write(path, entry, mode, content):
+    with zipfile.ZipFile(path, "w") as archive:
+        info = zipfile.ZipInfo(entry)
+        info.create_system, info.external_attr = 3, (0o100000 | mode) << 16
+        archive.writestr(info, content)
+    return path
+
+dull = write("dist/dull.zip", "bootstrap", 0o644, "#!/bin/sh\\n")
+windows = write("dist/windows.zip", "bootstrap", 0o755, "#!/bin/sh\\r\\n")
+arm = write("dist/arm.zip", "bootstrap", 0o755, b"\\x7fELF\\x02\\x01\\x01" + bytes(11) + bytes([183, 0]) + bytes(44))
+for name in (dull, windows, arm):
+    aws.lambda_.Function(
+        name[5:8], role=role.arn, code=pulumi.FileArchive(name), runtime="provided.al2023", handler="x")
+regions = {name: pulumi.ResourceOptions(provider=alicloud.Provider(name, region=name))
+           for name in ("cn-hongkong", "cn-hangzhou")}
+bucket = alicloud.oss.Bucket("code", bucket="the-code-bucket", opts=regions["cn-hangzhou"])
+stored = alicloud.oss.BucketObject("zip", bucket=bucket.bucket, key="arm.zip", source=arm, opts=regions["cn-hangzhou"])
+alicloud.fc.V3Function(
+    "far", handler="h", runtime="custom.debian10", opts=regions["cn-hongkong"],
+    code={"oss_bucket_name": stored.bucket, "oss_object_name": stored.key})
+"""
+
 _COMPONENTS = """
 from components.lambda_runtime import LambdaCustomRuntime
 
@@ -206,6 +275,20 @@ WRONG = {
         [
             *("E15", "CF-OAC-PERMISSIONS", "CF-OAC-URL-AUTH", "ACM-EDGE-REGION", "CF-ORIGIN-PROTOCOL", "CF-METHODS"),
             *("CF-ORIGIN-TIMEOUT", "CF-VIEWER-PROTOCOL", "CF-HOST", "CF-CACHE-POLICY"),
+        ],
+    ),
+    "host": (
+        _HEAD + _MADE_OF_OUTPUTS.replace("POLICY", "policy.id"),
+        ["CF-HOST"],
+    ),
+    "made-of-outputs": (
+        _HEAD + _MADE_OF_OUTPUTS.replace("POLICY", "None"),
+        ["E1", "E3", "E5", "E15", "CF-OAC-PERMISSIONS"],
+    ),
+    "zips": (
+        _HEAD + _ZIPS,
+        [
+            *("ZIP-BOOTSTRAP", "ZIP-SHEBANG", "LAMBDA-BOOTSTRAP-MACHINE", "FC-BOOTSTRAP-MACHINE", "FC-CODE-REGION"),
         ],
     ),
     "alibaba": (

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from rules.finding import Finding, UserError
+from rules.rule import Report
 from tests.support.mocks import DISTRIBUTION_DOMAIN, DISTRIBUTION_ID, URL_ID
 from tests.support.stacks import ROOT, project_defaults, stack_config
 
@@ -130,6 +131,17 @@ def test_the_zip_is_built_for_the_clouds_that_are_on(program, asset):
     ]
 
 
+def test_what_the_components_of_both_clouds_refuse_is_told_together(program, asset, monkeypatch):
+    told = []
+    monkeypatch.setattr("pulumi.log.error", told.append)
+    monkeypatch.setattr("components.settings._check", lambda _: Report())  # so that the components find it
+    with pytest.raises(SystemExit) as ended:
+        program({**stack_config("local"), "isthmus:memoryMb": 1, "isthmus:edgeRuntime": "java21"})
+    assert ended.value.code == 32
+    rules = [sentence.rpartition("[")[2].rstrip("]") for sentence in told]
+    assert rules == ["LAMBDA-MEMORY", "E3", "FC-MEMORY"]
+
+
 def test_names_that_all_accounts_share_are_told_apart(program):
     deployment = program(stack_config("local"))
     names = [each.inputs["bucket"] for each in deployment.of_type("alicloud:oss/bucket:Bucket")]
@@ -151,5 +163,4 @@ def test_what_both_builds_find_is_told_together_in_a_sentence_each(program, asse
     with pytest.raises(SystemExit) as ended:
         program(project_defaults())
     assert ended.value.code == 32
-    (text,) = told
-    assert [line.split()[1] for line in text.splitlines()] == ["handler", "edgeHandler"]
+    assert [sentence.split()[1] for sentence in told] == ["handler", "edgeHandler"]

@@ -143,6 +143,10 @@ def start(command, runtime="custom.debian10"):
     return {"runtime": runtime, "custom_runtime_config": {"commands": [command]}}
 
 
+def path(value, runtime="custom.debian10"):
+    return {"runtime": runtime, "environment_variables": {"PATH": value}}
+
+
 def health(name, right, wrong):
     return (
         FC,
@@ -258,6 +262,10 @@ CASES = {
         [
             behavior(origin_request_policy_id="216adef6-5c7f-47e4-b989-5492eafa07d3"),
             behavior(origin_request_policy_id="bf0718e1-ba1e-49d1-88b1-f726733018ae"),
+            behavior(
+                cache_policy_id=None,
+                forwarded_values={"query_string": True, "headers": ["Host"], "cookies": {"forward": "none"}},
+            ),
         ],
     ),
     "CF-ALIAS-CERTIFICATE": (
@@ -440,10 +448,32 @@ CASES = {
     ),
     "FC-COMMAND-PATH": (
         FC,
-        [start("node", "custom"), start("/var/fc/lang/nodejs20/bin/node")],
-        [start("node"), start("npm", "custom.debian11")],
+        [
+            start("node", "custom"),
+            start("/var/fc/lang/nodejs20/bin/node"),
+            {**start("node"), **path("/var/fc/lang/nodejs20/bin:/usr/bin:/bin")},
+        ],
+        [
+            start("node"),
+            start("npm", "custom.debian11"),
+            {**start("node"), **path("/var/fc/lang/python3.10/bin:/usr/bin:/bin")},
+        ],
     ),
-    "FC-COMMAND-SYSTEM-PYTHON": (FC, [start("python3", "custom.debian12")], [start("python3")]),
+    "FC-COMMAND-SYSTEM-PYTHON": (
+        FC,
+        [
+            start("python3", "custom.debian12"),
+            {**start("python3"), **path("/var/fc/lang/python3.10/bin:/usr/bin:/bin")},
+        ],
+        [start("python3"), {**start("python3"), **path("/usr/bin:/bin:/var/fc/lang/python3.10/bin")}],
+    ),
+    "FC-PATH-INTERPRETER": (
+        FC,
+        [path("/var/fc/lang/nodejs20/bin:/usr/bin:/bin"), path("/var/fc/lang/any/bin", "custom.debian12"), path("/x")],
+        [path("/var/fc/lang/python3.12/bin:/usr/bin:/bin"), path("/var/fc/lang/nodejs20/bin", "custom.debian11")],
+    ),
+    "FC-PATH-SYSTEM": (FC, [path("/x:/usr/bin:/bin"), {}], [path("/x"), path("/usr/bin"), path("/bin:/x")]),
+    "FC-PATH-LITERAL": (FC, [path("/x:/usr/bin:/bin")], [path("/x:$PATH"), path("/x:${PATH}")]),
     "FC-PORT": (
         FC,
         [{"custom_runtime_config": {"port": 9000}}],

@@ -34,7 +34,16 @@ FIELDS = {
 }
 
 
-@settings(max_examples=150, deadline=None)
+LINKED_INPUTS = (
+    *("role", "invocation_role", "function_name", "function", "source_arn", "s3_bucket", "s3_key", "bucket"),
+    *("code.oss_bucket_name", "code.oss_object_name", "viewer_certificate.acm_certificate_arn"),
+    *("origins[0].domain_name", "origins[0].origin_access_control_id"),
+    *(f"default_cache_behavior.{name}" for name in ("cache_policy_id", "origin_request_policy_id")),
+    "default_cache_behavior.lambda_function_associations[0].lambda_arn",
+)
+
+
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_no_shape_of_inputs_breaks_a_rule(data):
     type_ = data.draw(st.sampled_from(sorted(KINDS)))
@@ -43,8 +52,8 @@ def test_no_shape_of_inputs_breaks_a_rule(data):
     resource = Resource(type_, "x", Given(given_, {"aws_region": "eu-west-1", "alicloud_region": "cn-hongkong"}))
     other = data.draw(st.sampled_from(sorted(KINDS)))
     linked = Resource(other, "y", Given(inputs(other, {})))
-    paths = ("role", "s3_bucket", "function_name", "default_cache_behavior.lambda_function_associations[0].lambda_arn")
-    resource.links.update({path: Link(linked, "arn") for path in paths})
+    output = data.draw(st.sampled_from(["arn", ""]))
+    resource.links.update({path: (Link(linked, output),) for path in LINKED_INPUTS})
     report = resource.check() + check_stack([resource, linked])
     assert all(str(finding) for finding in (*report.errors, *report.warnings))
 

@@ -15,6 +15,13 @@ from rules.resources import KINDS, Resource
 from tests.rules.resource_cases import CASES, inputs
 from tests.support.sdk_types import _registered
 
+ABOUT_ZIPS = {
+    *("LAMBDA-ARCHIVE-MODE", "LAMBDA-DIRECT-SIZE", "LAMBDA-UNZIPPED-SIZE", "LAMBDA-ZIP-ARCHITECTURE"),
+    *("LAMBDA-BOOTSTRAP-MACHINE", "FC-ZIP-SIZE", "FC-ZIP-ARCHITECTURE", "FC-BOOTSTRAP-MACHINE"),
+    *("ZIP-READABLE", "ZIP-BOOTSTRAP", "ZIP-SHEBANG"),
+}
+"""Rules whose cases are files: tests/components/test_stack_packages.py has them."""
+
 
 def sdk_class(type_):
     module, name = _registered(type_.partition(":")[0])[type_]
@@ -29,7 +36,7 @@ def told(type_, changed):
 
 def test_every_rule_about_a_single_resource_has_cases():
     rules = {rule.id for parts in KINDS.values() for part in parts for rule in part.table}
-    assert rules - set(CASES) == {"LAMBDA-ARCHIVE-MODE"}  # its cases are archives: see below
+    assert rules - set(CASES) == ABOUT_ZIPS
     assert all(right and wrong for _, right, wrong in CASES.values())
 
 

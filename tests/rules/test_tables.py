@@ -123,6 +123,11 @@ CASES = {
         [{"architecture": "arm64", "zip_architecture": "arm64"}],
         [{"architecture": "arm64", "zip_architecture": "x86_64"}],
     ),
+    ("lambda", "LAMBDA-BOOTSTRAP-MACHINE"): (
+        [{"architecture": "arm64", "bootstrap_machine": "arm64"}],
+        [{"architecture": "x86_64", "bootstrap_machine": "arm64"}],
+    ),
+    ("fc", "FC-BOOTSTRAP-MACHINE"): numbers("bootstrap_machine", ("x86_64",), ("arm64",)),
     ("lambda", "LAMBDA-LOG-RETENTION"): numbers("log_retention_days", (0, 1, 14, 3653), (2, 15, -1, 3654, False)),
     ("lambda", "LAMBDA-URL-MODE"): numbers("invoke_mode", ("BUFFERED", "RESPONSE_STREAM"), ("", "STREAM", "buffered")),
     ("lambda", "LAMBDA-UNZIPPED-SIZE"): numbers("unpacked_bytes", (262_144_000,), (262_144_001,)),
