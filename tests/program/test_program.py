@@ -77,7 +77,8 @@ def test_a_site_build_beside_the_function(program, asset):
     assert asset.asked[0] == ("function", ROOT, "handlers.hello.handler", "handlers.site_build.handler")
     handlers = {each.inputs["handler"] for each in deployment.of_type("alicloud:fc/v3Function:V3Function")}
     assert handlers == {"handlers.hello.handler", "handlers.site_build.handler"}
-    assert not [each for each in deployment.resources if each.name == "isthmus-cdn-first-page"]
+    left_to_the_build = {"isthmus-cdn-first-page", "isthmus-cdn-assets-ttl"}
+    assert left_to_the_build.isdisjoint(each.name for each in deployment.resources)
     assert deployment.warnings == []
 
 
