@@ -104,7 +104,7 @@ def deploy_cdn(settings: Settings, steps: Together) -> Cdn:
         "resource_name": resource_name(),
         "scope": settings.cdn_scope,
         "private_origin_role": settings.cdn_private_origin_role,
-        "first_page": not settings.has_site_build,
+        "built": settings.has_site_build,
         "force_destroy": settings.force_destroy,
     }
     if settings.cdn_certificate_id:

@@ -10,7 +10,7 @@ from components.policies import cdn_private_origin, cdn_trust
 from components.validation import validate
 from rules.cdn import TABLE
 
-_DEFAULTS: Final = {"scope": "overseas", "private_origin_role": False, "first_page": True, "force_destroy": False}
+_DEFAULTS: Final = {"scope": "overseas", "private_origin_role": False, "built": False, "force_destroy": False}
 _FIRST_PAGE: Final = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -40,8 +40,9 @@ class CdnArgs(TypedDict):
     """Create the account-wide role AliyunCDNAccessingPrivateOSSRole, through which the CDN reads the bucket.
     An account has it once, so leave this off where it already exists, and let it then read this bucket.
     Defaults to false."""
-    first_page: NotRequired[bool]
-    """Put a page into the empty bucket; leave it out where something else publishes index.html. Defaults to true."""
+    built: NotRequired[bool]
+    """Whether a build fills the bucket and gives each object its own Cache-Control. Then no first page is put there,
+    and no rule about /assets/ overrules what the objects say. Defaults to false."""
     force_destroy: NotRequired[bool]
     """Delete the bucket with all that it holds when it is destroyed. Defaults to false."""
 
@@ -50,8 +51,8 @@ class Cdn(pulumi.ComponentResource):
     """A CDN domain, the private bucket behind it, and how the one asks the other.
 
     The CDN signs its requests to the bucket, over TLS and under the bucket's own host name. `/` shows index.html, since
-    a signed request for it would list the bucket. Pages are asked for again each time; what lies under /assets/
-    is taken to have a digest in its name and kept for a year.
+    a signed request for it would list the bucket. Pages are asked for again each time. What lies under /assets/ is
+    taken to have a digest in its name and kept for a year, unless a build says of each file how long it is kept.
     """
 
     url: pulumi.Output[str]
@@ -82,7 +83,7 @@ class Cdn(pulumi.ComponentResource):
             ),
         )
         has_certificate = "certificate_id" in values
-        self._configure(name, domain, host, https=has_certificate)
+        self._configure(name, domain, host, https=has_certificate, built=values["built"])
 
         self.url = pulumi.Output.concat("https://" if has_certificate else "http://", domain.domain_name, "/")
         self.cname = domain.cname
@@ -97,7 +98,7 @@ class Cdn(pulumi.ComponentResource):
         block = oss.BucketPublicAccessBlock(
             f"{name}-site-block", bucket=bucket.bucket, block_public_access=True, opts=child
         )
-        if values["first_page"]:
+        if not values["built"]:
             oss.BucketObject(
                 f"{name}-first-page",
                 bucket=bucket.bucket,
@@ -131,10 +132,13 @@ class Cdn(pulumi.ComponentResource):
             opts=child,
         )
 
-    def _configure(self, name: str, domain: cdn.DomainNew, host: pulumi.Output[str], *, https: bool) -> None:
+    def _configure(
+        self, name: str, domain: cdn.DomainNew, host: pulumi.Output[str], *, https: bool, built: bool
+    ) -> None:
         """The settings of the domain, one resource for each of the CDN's functions.
 
-        Source: Alibaba Cloud CDN, Parameters for configuring features for domain names.
+        Sources: Alibaba Cloud CDN, Parameters for configuring features for domain names; Configure CDN cache expiration
+        time.
         """
         functions: dict[str, tuple[str, dict[str, pulumi.Input[str]]]] = {
             "private-origin": ("l2_oss_key", {"private_oss_auth": "on"}),
@@ -146,8 +150,10 @@ class Cdn(pulumi.ComponentResource):
                 {"source_url": "^/$", "target_url": "/index.html", "flag": "break"},
             ),
             "pages-ttl": ("filetype_based_ttl_set", {"file_type": "html,htm", "ttl": "0", "weight": "99"}),
-            "assets-ttl": ("path_based_ttl_set", {"path": "/assets/", "ttl": str(YEAR_S), "weight": "90"}),
         }
+        if not built:
+            # A rule wins over the object's max-age, and a build may put files without a digest there, too.
+            functions["assets-ttl"] = ("path_based_ttl_set", {"path": "/assets/", "ttl": str(YEAR_S), "weight": "90"})
         if https:
             functions["https-only"] = ("https_force", {"enable": "on"})
             functions["tls"] = ("https_tls_version", {"tls10": "off", "tls11": "off", "tls12": "on", "tls13": "on"})

@@ -102,9 +102,12 @@ def test_the_site_is_private_and_has_a_first_page():
     }
 
 
-def test_a_site_that_something_else_publishes_has_no_first_page():
-    deployment = run(first_page=False, force_destroy=True)
-    assert deployment.children("site") == {name: type_ for name, type_ in CHILDREN.items() if name != "site-first-page"}
+def test_a_site_that_is_built_has_no_first_page_and_says_itself_how_long_its_assets_are_kept():
+    deployment = run(built=True, force_destroy=True)
+    left_to_the_build = {"site-first-page", "site-assets-ttl"}
+    assert deployment.children("site") == {
+        name: type_ for name, type_ in CHILDREN.items() if name not in left_to_the_build
+    }
     assert deployment.named("site-site").inputs["forceDestroy"] is True
 
 

@@ -37,7 +37,7 @@ OPTIONAL = {
         *("healthPath", "healthInitialDelayS", "healthPeriodS", "healthTimeoutS"),
         *("healthFailureThreshold", "healthSuccessThreshold"),
     },
-    "Cdn": {"certificateId", "scope", "privateOriginRole", "firstPage", "forceDestroy"},
+    "Cdn": {"certificateId", "scope", "privateOriginRole", "built", "forceDestroy"},
     "SiteBuild": {"sourcePrefix", "sitePrefix", "prune", "memoryMb", "timeoutS", "logRetentionDays", "forceDestroy"},
 }
 OUTPUTS = {

@@ -5,6 +5,7 @@ Does not prove that the CLI reads the project file alike, that zips are built, o
 
 from __future__ import annotations
 
+import pulumi
 import pytest
 
 from rules.finding import Finding, UserError
@@ -78,16 +79,27 @@ def test_a_site_build_beside_the_function(program, asset):
     assert asset.asked[0] == ("function", ROOT, "handlers.hello.handler", "handlers.site_build.handler")
     handlers = {each.inputs["handler"] for each in deployment.of_type("alicloud:fc/v3Function:V3Function")}
     assert handlers == {"handlers.hello.handler", "handlers.site_build.handler"}
-    assert not [each for each in deployment.resources if each.name == "isthmus-cdn-first-page"]
+    left_to_the_build = {"isthmus-cdn-first-page", "isthmus-cdn-assets-ttl"}
+    assert left_to_the_build.isdisjoint(each.name for each in deployment.resources)
     assert deployment.warnings == []
 
 
-def test_a_site_build_alone_leaves_aws_alone(program, asset):
+def test_a_site_build_alone_leaves_aws_alone_and_says_so(program, asset, monkeypatch):
+    told: list[str] = []
+    monkeypatch.setattr(pulumi.log, "info", told.append)
     deployment = program({**stack_config("local"), "isthmus:application": "site_build"})
     assert set(deployment.outputs) == CDN_OUTPUTS | SITE_OUTPUTS | {"code_sha256"}
     assert not [each for each in deployment.resources if each.type.startswith("aws:")]
     assert asset.asked == [("function", ROOT, "handlers.site_build.handler")]
     assert asset.plans == [("host", "", "", ["debian10"])]
+    assert told == ["AWS gets nothing: site_build runs on Alibaba Cloud alone, whose image has Node.js."]
+
+
+def test_without_aws_there_is_nothing_to_say_of_it(program, asset, monkeypatch):
+    told: list[str] = []
+    monkeypatch.setattr(pulumi.log, "info", told.append)
+    program({**stack_config("local"), "isthmus:application": "site_build", "isthmus:aws": False})
+    assert told == []
 
 
 def test_without_aws(program, asset):
