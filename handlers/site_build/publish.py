@@ -72,6 +72,7 @@ class Publisher:
         noted = {file.name: (etags.get(file.name) or listed[file.name].etag, file.digest()) for file in files}
         noted |= {name: state.files[name] for name in kept}
         with self.log.phase("note"):
+            lease.confirm()
             states.write(self.store, self.prefix, State(fingerprint, noted, names))
         return Result(
             uploaded=tuple(file.name for file in changed),
@@ -99,10 +100,10 @@ class Publisher:
                 if wave:
                     lease.confirm()
                     self.log.say(f"upload: {len(wave)} {name}, {sum(file.size for file in wave):,} bytes")
-                    etags |= self._wave(pool, wave)
+                    etags |= self._wave(pool, wave, lease)
         return etags
 
-    def _wave(self, pool: ThreadPoolExecutor, wave: Sequence[SiteFile]) -> dict[str, str]:
+    def _wave(self, pool: ThreadPoolExecutor, wave: Sequence[SiteFile], lease: Lease) -> dict[str, str]:
         """The first failure stops what has not begun; what has begun is waited for, so that nothing comes later."""
         failed = threading.Event()
 
@@ -110,6 +111,7 @@ class Publisher:
             if failed.is_set():
                 return file.name, ""
             try:
+                lease.require_time()
                 return file.name, self.store.put_file(self.prefix + file.name, file.path, file.headers)
             except BaseException:
                 failed.set()

@@ -138,6 +138,9 @@ def _zip(file: IO[bytes], target: _Target) -> None:
             kind = stat.S_IFMT(mode)
             if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
                 raise _refused("entry", repr(info.filename), "a plain file or a folder, no link and no device")
+            if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+                # zipfile takes no bound on what other methods give at once.
+                raise _refused("entry", f"{info.filename!r} in method {info.compress_type}", "stored or deflated")
             parts = _parts(info.filename)
             if _is_skipped(parts):
                 target.skipped += 1

@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
+import subprocess
+import sys
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
 from handlers.site_build import handler
 from handlers.site_build.problem import SiteBuildError
-from tests.handlers.site_build.conftest import PACKAGE, Cloud, project, tarred
-from tests.support.object_store import Reply, Stored, error
+from tests.handlers.site_build.conftest import BUILD, PACKAGE, Cloud, project, tarred
+from tests.support.object_store import Call, Reply, Stored, error
 
 BOTH = pytest.mark.parametrize("cloud", ["alibaba", "aws"], indirect=True)
+ROOT = Path(__file__).parents[3]
 SCRIPT = "assets/index-BkH3s9aX.js"
 FILES = {"index.html", "about.html", SCRIPT, "logo.svg"}
 
@@ -285,6 +291,83 @@ def test_a_source_replaced_during_the_build_is_left_to_its_own_event(old: Cloud)
     old.buckets.fault = replace
     assert old.run()["status"] == "superseded"
     assert old.puts() == []
+
+
+def test_a_process_that_is_killed_anywhere_leaves_whole_pages(old: Cloud):
+    """Killed at each of its writes in turn; the next attempt goes on."""
+    page = '<script src="new-{0}.js"></script>'
+    script = (
+        "const fs=require('fs'),n=fs.readFileSync('text.txt','utf8');fs.mkdirSync('dist');"
+        "fs.writeFileSync(`dist/new-${n}.js`,n);"
+        "for(const p of ['a','index'])fs.writeFileSync(`dist/${p}.html`,`<script src=\"new-${n}.js\"></script>`)"
+    )
+    order = {"source": {"bucket": "source", "key": "projects/shop.zip"}}
+    code = (
+        "import json,os,sys,time\nfrom handlers.site_build import handler\n"
+        "from runtime.context import Context, Function\n"
+        "handler(json.loads(sys.argv[1]), Context(Function('alibaba', os.environ), 'x', (time.time()+60)*1000))"
+    )
+    deaths = 0
+    for number in range(1, 7):  # lease, script, two pages, state, end of the lease
+        old.upload(project(build__js=script, text__txt=f"version{number:02d}"))
+        child = subprocess.Popen([sys.executable, "-c", code, json.dumps(order)], cwd=ROOT, stdout=subprocess.DEVNULL)
+        left = iter(range(number - 1))
+
+        def kill(call: Call, left=left, child=child) -> Reply | None:
+            if call.bucket == "site" and call.method == "PUT" and next(left, None) is None:
+                child.kill()
+                return Reply(500, wait=0.5)
+            return None
+
+        old.buckets.fault = kill
+        deaths += child.wait(60) == -9
+        old.buckets.fault = None
+        for name in ("a.html", "index.html"):
+            text = old.site.get(name, b"old").decode()
+            version = re.search(r"version\d+", text)
+            assert version is None or text == page.format(version[0])
+            assert version is None or old.site[f"new-{version[0]}.js"] == version[0].encode()
+        _expire_leases(old)
+    assert deaths == 6
+    assert old.run()["status"] == "unchanged"
+    assert b"version06" in old.site["index.html"]
+
+
+def _expire_leases(cloud: Cloud) -> None:
+    """As if the time of a dead holder had passed."""
+    for key in [key for key in cloud.buckets.objects["site"] if key.startswith(".isthmus/lease/")]:
+        cloud.buckets.objects["site"][key] = Stored(b'{"until": 5}', {})
+
+
+def test_a_lease_is_renewed_and_one_that_cannot_be_ends_the_publish(old: Cloud, monkeypatch):
+    monkeypatch.setattr("handlers.site_build.lease._RENEWAL_S", 0.05)
+    monkeypatch.setattr("handlers.site_build.lease._TIME_S", 1.0)
+    old.upload(project())
+    written: list[Call] = []
+
+    def slow(call: Call) -> Reply | None:
+        if call.key.startswith(".isthmus/lease/") and call.method == "PUT":
+            written.append(call)
+        if call.key == "about.html" and call.method == "PUT":
+            time.sleep(1.5)
+        return None
+
+    old.buckets.fault = slow
+    assert old.run()["status"] == "published"
+    assert len(written) > 5
+
+    def lost(call: Call) -> Reply | None:
+        if call.key.startswith(".isthmus/lease/") and call.method == "PUT" and len(written) > 1:
+            return error(403, "AccessDenied")
+        return slow(call)
+
+    written.clear()
+    old.upload(project(text__txt="lost", build__js=BUILD.replace("About", "Changed")))
+    old.buckets.fault = lost
+    with pytest.raises(SiteBuildError, match="The right to publish this site was lost") as caught:
+        old.run()
+    assert caught.value.worth_retry
+    assert b"hello" in old.site["index.html"]
 
 
 def test_a_lease_of_a_holder_that_died_ends_with_its_time(cloud: Cloud):
