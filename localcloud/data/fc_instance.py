@@ -21,9 +21,10 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
+from localcloud.events import new_request_id
 from localcloud.store import Store
 
-from .fc_function import FcFunction, common_headers, endpoints, environment, local_command, log_group, new_request_id
+from .fc_function import FcFunction, common_headers, endpoints, environment, local_command, log_group
 from .keyring import Keyring, Principal
 from .messages import Request, Response
 from .node import NodeError, with_node
