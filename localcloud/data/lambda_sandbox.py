@@ -17,6 +17,7 @@ from pathlib import Path
 from localcloud.store import Store
 
 from . import lambda_log
+from .extensions import SHUTDOWN_SECONDS
 from .keyring import Keyring, Principal
 from .lambda_function import FunctionVersion, command, environment
 from .packages import PackageError, Packages
@@ -79,7 +80,7 @@ class LambdaSandbox:
         return self._sandbox is not None and self._sandbox.alive
 
     async def close(self) -> None:
-        """Lambda gives a runtime without extensions no time to shut down: it is killed at once."""
+        """Lambda gives a runtime time to shut down only where an extension is registered; else it is killed at once."""
         self._services.keyring.revoke(self._key)
         await self._end_process()
 
@@ -226,7 +227,8 @@ class LambdaSandbox:
 
     async def _end_process(self) -> None:
         if self._sandbox is not None:
-            await self._sandbox.kill()
+            warned = self._api is not None and self._api.extensions.any
+            await (self._sandbox.stop(SHUTDOWN_SECONDS) if warned else self._sandbox.kill())
         if self._api is not None:
             await self._api.stop()
 

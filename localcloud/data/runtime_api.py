@@ -14,6 +14,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
+from . import extensions
 from .runtime_http import Exchange, Listener, Reply, TruncatedBody
 
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024 + 100
@@ -72,6 +73,7 @@ class RuntimeApi:
         self.stream_ended = asyncio.Event()
         """Set when the runtime has sent, or broken off, all of a streamed response."""
         self._stuck = False
+        self.extensions = extensions.Extensions()
         self._listener = Listener(self._handle)
 
     async def start(self) -> str:
@@ -100,6 +102,8 @@ class RuntimeApi:
             ("GET", f"{_PREFIX}/invocation/next"): self._next,
             ("POST", f"{_PREFIX}/init/error"): self._init_error,
             ("GET", f"{_PREFIX}/ping"): _ping,
+            extensions.REGISTER: self._register,
+            extensions.NEXT: self.extensions.next,
         }
         handler = simple.get((exchange.method, exchange.path))
         if handler is not None:
@@ -112,11 +116,15 @@ class RuntimeApi:
     async def _next(self, _exchange: Exchange) -> Reply:
         if self._stuck or (self.init_error.done() and not self.ready.is_set()):
             return _forbidden("RuntimeInvocationErrorResponse", "RuntimeReady")
+        await self.extensions.all_wait.wait()
         self.ready.set()
         await self._arrived.wait()
         invocation = self._current
         assert invocation is not None
         return Reply(200, invocation.payload, _event_headers(invocation))
+
+    async def _register(self, exchange: Exchange) -> Reply:
+        return await self.extensions.register(exchange, initialised=self.ready.is_set())
 
     async def _init_error(self, exchange: Exchange) -> Reply:
         body = await _read(exchange)

@@ -97,6 +97,13 @@ class Sandbox:
         if flush:
             self._end_line()
 
+    async def stop(self, seconds: float) -> None:
+        """Send the process SIGTERM, wait up to `seconds` for its end, then end it and all that it started."""
+        if not self.exited.done():
+            self._process.terminate()
+            await asyncio.wait({self.exited}, timeout=seconds)
+        await self.kill()
+
     async def kill(self) -> None:
         """End the process and all that it started, at once."""
         # Once it is reaped its id may belong to another program, so that nothing must be signalled any more.

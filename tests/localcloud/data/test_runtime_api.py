@@ -233,3 +233,44 @@ async def test_a_runtime_that_hangs_up_in_next_does_not_eat_the_event(api):
 async def test_unknown_paths_are_404(api):
     assert (await api.client.call("GET", "/nothing"))[0] == 404
     assert (await api.client.call("GET", "/ping"))[2] == b"pong"
+
+
+EXTENSION = "/2020-01-01/extension"
+
+
+def register(body: bytes = b'{"events":[]}', name: str = "own") -> bytes:
+    head = f"POST {EXTENSION}/register HTTP/1.1\r\nHost: x\r\nLambda-Extension-Name: {name}\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+async def test_an_extension_must_wait_for_events_before_the_init_phase_is_over(api):
+    answer = await api.client.raw(register())
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    identifier = answer.lower().split(b"lambda-extension-identifier: ")[1].split()[0].decode()
+    assert api.extensions.any
+    outcome = asyncio.ensure_future(begin(api))
+    await asyncio.sleep(0.1)
+    assert not api.ready.is_set()
+    host, port = api.client.address.split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    fields = f"Host: x\r\nLambda-Extension-Identifier: {identifier}\r\n\r\n"
+    writer.write(f"GET {EXTENSION}/event/next HTTP/1.1\r\n{fields}".encode())
+    await outcome
+    assert api.ready.is_set()
+    assert b"Extension.RegistrationClosed" in await api.client.raw(register())
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [
+        (register(b'{"events":["SHUTDOWN"]}'), b"Extension.InvalidEventType"),
+        (register(name=""), b"Extension.InvalidExtensionName"),
+        (f"GET {EXTENSION}/event/next HTTP/1.1\r\nHost: x\r\n\r\n".encode(), b"Extension.UnknownExtensionIdentifier"),
+    ],
+)
+async def test_extensions_that_are_refused(api, call, kind):
+    answer = await api.client.raw(call)
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert kind in answer
+    assert not api.extensions.any

@@ -18,6 +18,7 @@ from .conftest import (
     REGION,
     URL_HOST,
     allow_distribution,
+    eventually,
     make_zip,
     put_distribution,
     put_edge,
@@ -227,6 +228,39 @@ async def test_a_reply_that_fails_in_the_middle_is_cut_off_and_the_next_one_is_w
 async def test_a_reply_that_fails_while_it_is_gathered_is_a_502(streaming_plane):
     async with streaming_plane.request("GET", host_of("fastapi", "b"), "/fails") as response:
         assert response.status == 502
+
+
+async def test_shutdown_hooks_run_on_both_clouds(streaming_plane):
+    """An application that FastAPI closes: on Lambda by SIGTERM, for which the runtime registers an extension."""
+    store = streaming_plane.store
+    source = FASTAPI.replace("FastAPI()", "FastAPI(lifespan=life)").replace(
+        "app = ",
+        "from contextlib import asynccontextmanager\n\n@asynccontextmanager\nasync def life(app):\n"
+        "    yield\n    print('closed in order', flush=True)\n\napp = ",
+    )
+    code = store.put_blob(application_zip(source))
+    put_lambda(store, "closing", code, handler="app.handler")
+    host = url_host("closing")
+    put_url(store, host, "NONE", "closing")
+    for action in ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction"):
+        put_permission(store, f"closing{action}", action, function="closing", principal="*")
+    hooks = {"preStop": {"handler": "on", "timeout": 5}}
+    put_fc(store, code, "closing", handler="app.handler", instanceLifecycleConfig=hooks)
+    put_trigger(store, FC_HOST.replace("pieces", "closing"), "anonymous", "closing")
+    for each in (host, FC_HOST.replace("pieces", "closing")):
+        async with streaming_plane.request("GET", each, "/octets") as response:
+            assert response.status == 200
+
+    store.delete("aws:lambda/function:Function", "closing")
+    store.delete("alicloud:fc/v3Function:V3Function", "closing")
+
+    for group in ("/aws/lambda/closing", "fc/closing"):
+
+        def closed(group=group) -> bool:
+            lines = [line.message for line in store.read_logs(group)]
+            return lines.count("closed in order") == 1 and "no shutdown hook" not in str(lines)
+
+        assert await eventually(closed)
 
 
 async def test_cloudfront_passes_pieces_on(streaming_plane, mark):
