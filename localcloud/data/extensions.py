@@ -41,7 +41,10 @@ class Extensions:
             return _refusal(403, "Extension.RegistrationClosed", "Extension registration is closed")
         if not exchange.headers.get("lambda-extension-name"):
             return _refusal(403, "Extension.InvalidExtensionName", "Empty extension name")
-        events = json.loads(body or b"{}").get("events") or []
+        try:
+            events = json.loads(body or b"{}").get("events") or []
+        except (ValueError, AttributeError):
+            return _refusal(403, "InvalidRequestFormat", "The request is no JSON object")
         if events:
             return _refusal(403, "Extension.InvalidEventType", f"{events[0]}: event is not supported here")
         identifier = str(uuid.uuid4())

@@ -10,7 +10,6 @@ import binascii
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -24,7 +23,8 @@ from .lambda_function import Target, find_version
 from .lambda_service import LambdaService
 from .messages import Request, Response, json_response
 from .permissions import may_call_url
-from .runtime_api import HTTP_INTEGRATION, Outcome, StreamBroken
+from .response_stream import ResponseStream, StreamBroken
+from .runtime_api import HTTP_INTEGRATION, Outcome
 from .sigv4 import SignatureError, verify
 
 FUNCTION_URL = "aws:lambda/functionUrl:FunctionUrl"
@@ -212,26 +212,28 @@ async def _streamed(outcome: Outcome) -> Response:
     return await _with_prelude(outcome.stream)
 
 
-async def _with_prelude(stream: AsyncIterator[bytes]) -> Response:
-    head = b""
+async def _with_prelude(stream: ResponseStream) -> Response:
     try:
-        while _PRELUDE_END not in head and len(head) <= _MAX_PRELUDE_BYTES:
-            head += await anext(stream)
-        prelude, found, rest = head.partition(_PRELUDE_END)
-        if not found:
-            return _failed()
-        response = _from_parts(json.loads(prelude))
-    except (StopAsyncIteration, StreamBroken, TypeError, ValueError, AttributeError):
+        response = _from_parts(json.loads(await _prelude(stream)))
+    except (StreamBroken, TypeError, ValueError, AttributeError):
+        await stream.aclose()
         return _failed()
-    response.stream = _chained(rest, stream)
+    response.stream = stream
     return response
 
 
-async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    if first:
-        yield first
-    async for piece in rest:
-        yield piece
+async def _prelude(stream: ResponseStream) -> bytes:
+    """What comes before the eight NULs; raises StreamBroken, and ValueError when they do not come in time."""
+    head = b""
+    async for piece in stream:
+        head += piece
+        prelude, found, rest = head.partition(_PRELUDE_END)
+        if found:
+            stream.take_back(rest)
+            return prelude
+        if len(head) > _MAX_PRELUDE_BYTES:
+            break
+    raise ValueError("a response without the end of its prelude")
 
 
 def _failed() -> Response:

@@ -63,6 +63,12 @@ class Response:
     body: bytes = b""
     stream: AsyncIterator[bytes] | None = None
 
+    async def close(self) -> None:
+        """Tell the source of a stream that nobody reads on."""
+        close = getattr(self.stream, "aclose", None)
+        if close is not None:
+            await close()
+
     async def read(self) -> bytes:
         """The whole body; a stream is consumed and kept."""
         if self.stream is not None:

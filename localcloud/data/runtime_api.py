@@ -11,10 +11,11 @@ import base64
 import json
 import re
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from . import extensions
+from .response_stream import ResponseStream, StreamBroken
 from .runtime_http import Exchange, Listener, Reply, TruncatedBody
 
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024 + 100
@@ -53,11 +54,7 @@ class Outcome:
     error_type: str = ""
     """Empty when the handler succeeded."""
     content_type: str = ""
-    stream: AsyncIterator[bytes] | None = None
-
-
-class StreamBroken(Exception):  # noqa: N818
-    """A streamed response ended with an error after its first byte."""
+    stream: ResponseStream | None = None
 
 
 class RuntimeApi:
@@ -170,17 +167,17 @@ class RuntimeApi:
         return _ACCEPTED
 
     async def _stream(self, exchange: Exchange) -> Reply:
-        queue: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
-        self._settle(Outcome(content_type=exchange.headers.get("content-type", ""), stream=_drain(queue)))
+        stream = ResponseStream()
+        self._settle(Outcome(content_type=exchange.headers.get("content-type", ""), stream=stream))
         try:
             async for piece in exchange.body():
-                queue.put_nowait(piece)
-        except TruncatedBody as error:
-            queue.put_nowait(StreamBroken("Runtime.TruncatedResponse"))
-            raise TruncatedBody from error
+                await stream.put(piece)
+        except BaseException:
+            stream.give_up()
+            raise
         finally:
             self.stream_ended.set()
-        queue.put_nowait(_trailer_error(exchange.trailers))
+        await stream.put(_trailer_error(exchange.trailers))
         return _ACCEPTED
 
     def _settle(self, outcome: Outcome) -> None:
@@ -208,13 +205,6 @@ async def _read(exchange: Exchange) -> bytes:
         if size - len(piece) <= MAX_PAYLOAD_BYTES:
             kept.append(piece)
     return b"".join(kept)
-
-
-async def _drain(queue: asyncio.Queue[bytes | Exception | None]) -> AsyncIterator[bytes]:
-    while (piece := await queue.get()) is not None:
-        if isinstance(piece, Exception):
-            raise piece
-        yield piece
 
 
 def _trailer_error(trailers: dict[str, str]) -> StreamBroken | None:

@@ -209,8 +209,8 @@ async def _send(outer: web.BaseRequest, response: Response) -> web.StreamRespons
     answer = web.StreamResponse(status=response.status, headers=headers)
     if "Content-Length" not in headers:
         answer.enable_chunked_encoding()
-    await answer.prepare(outer)
     try:
+        await answer.prepare(outer)
         async for piece in response.stream:
             if piece:
                 await answer.write(piece)
@@ -219,6 +219,8 @@ async def _send(outer: web.BaseRequest, response: Response) -> web.StreamRespons
         if outer.transport is not None:
             outer.transport.abort()
         return answer
+    finally:
+        await response.close()
     await answer.write_eof()
     return answer
 

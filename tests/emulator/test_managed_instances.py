@@ -77,3 +77,12 @@ def test_an_error_is_reported_and_the_next_event_served(port):
     assert error["errorType"] == "ValueError"
     assert error["errorMessage"] == "asked to"
     assert invoke(port, {"do": "echo", "payload": 1}) == (200, 1)
+
+
+def test_a_worker_that_dies_is_replaced(port):
+    for _ in range(WORKERS):
+        status, error = invoke(port, {"do": "die", "status": 7})
+        assert status != 200 or error["errorType"].startswith("Runtime.")
+    assert [invoke(port, {"do": "echo", "payload": n}) for n in range(2 * WORKERS)] == [
+        (200, n) for n in range(2 * WORKERS)
+    ]

@@ -72,4 +72,8 @@ def _succeeds(action):
     return True
 
 
-_ACTIONS = {"echo": echo, "fail": fail, "facts": facts, "secured": secured, "wheel": wheel}
+def die(event):
+    os._exit(event["status"])
+
+
+_ACTIONS = {"die": die, "echo": echo, "fail": fail, "facts": facts, "secured": secured, "wheel": wheel}

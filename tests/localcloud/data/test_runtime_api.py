@@ -12,7 +12,8 @@ import json
 
 import pytest
 
-from localcloud.data.runtime_api import MAX_PAYLOAD_BYTES, Invocation, RuntimeApi, StreamBroken
+from localcloud.data.response_stream import StreamBroken
+from localcloud.data.runtime_api import MAX_PAYLOAD_BYTES, Invocation, RuntimeApi
 
 PREFIX = "/2018-06-01/runtime"
 
@@ -235,6 +236,47 @@ async def test_unknown_paths_are_404(api):
     assert (await api.client.call("GET", "/ping"))[2] == b"pong"
 
 
+async def test_a_slow_reader_holds_the_runtime_back_and_one_that_leaves_lets_it_end(api):
+    outcome, _, _ = await begin(api)
+    host, port = api.client.address.split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(streamed(end=False))
+    sent = 0
+
+    async def send() -> None:
+        nonlocal sent
+        for _ in range(400):
+            writer.write(b"%x\r\n%b\r\n" % (1 << 20, bytes(1 << 20)))
+            await writer.drain()
+            sent += 1
+        writer.write(b"0\r\n\r\n")
+
+    sending = asyncio.ensure_future(send())
+    stream = (await outcome).stream
+    assert len(await anext(stream)) > 0
+    await asyncio.sleep(0.5)
+    assert sent < 100, "what fits into buffers is ahead, and no more"
+    await stream.aclose()
+    await sending
+    assert (await reader.readline()).startswith(b"HTTP/1.1 202 ")
+    assert api.stream_ended.is_set()
+    assert [piece async for piece in stream] == []
+    writer.close()
+
+
+async def test_a_runtime_that_is_stopped_leaves_no_reader_waiting(api):
+    outcome, _, _ = await begin(api)
+    host, port = api.client.address.split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(streamed(b"one", end=False))
+    stream = (await outcome).stream
+    assert await anext(stream) == b"one"
+    await api.stop()
+    with pytest.raises(StreamBroken):
+        await anext(stream)
+    writer.close()
+
+
 EXTENSION = "/2020-01-01/extension"
 
 
@@ -265,6 +307,8 @@ async def test_an_extension_must_wait_for_events_before_the_init_phase_is_over(a
     ("call", "kind"),
     [
         (register(b'{"events":["SHUTDOWN"]}'), b"Extension.InvalidEventType"),
+        (register(b"{"), b"InvalidRequestFormat"),
+        (register(b"[]"), b"InvalidRequestFormat"),
         (register(name=""), b"Extension.InvalidExtensionName"),
         (f"GET {EXTENSION}/event/next HTTP/1.1\r\nHost: x\r\n\r\n".encode(), b"Extension.UnknownExtensionIdentifier"),
     ],
