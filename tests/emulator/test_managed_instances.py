@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -53,6 +54,16 @@ def invoke(port, event):
     return response.status, json.loads(body)
 
 
+def served(port, event):
+    """The result of an event that is sent again while no worker is free, as the cloud's clients do."""
+    deadline = time.monotonic() + 30
+    while True:
+        status, body = invoke(port, event)
+        if status == 200 or time.monotonic() > deadline:
+            return body
+        time.sleep(0.05)
+
+
 def test_an_event_is_served(port):
     assert invoke(port, {"do": "echo", "payload": "云"}) == (200, "云")
 
@@ -60,16 +71,14 @@ def test_an_event_is_served(port):
 def test_events_are_served_at_once(port):
     results = []
     callers = [
-        threading.Thread(target=lambda n=n: results.append(invoke(port, {"do": "echo", "payload": n})))
+        threading.Thread(target=lambda n=n: results.append(served(port, {"do": "echo", "payload": n})))
         for n in range(4 * WORKERS)
     ]
     for caller in callers:
         caller.start()
     for caller in callers:
         caller.join()
-    served = sorted(body for status, body in results if status == 200)
-    assert len(served) >= WORKERS, results
-    assert set(served) <= set(range(4 * WORKERS))
+    assert sorted(results) == list(range(4 * WORKERS))
 
 
 def test_an_error_is_reported_and_the_next_event_served(port):
@@ -79,10 +88,12 @@ def test_an_error_is_reported_and_the_next_event_served(port):
     assert invoke(port, {"do": "echo", "payload": 1}) == (200, 1)
 
 
-def test_a_worker_that_dies_is_replaced(port):
+def test_a_worker_that_dies_costs_no_later_event(port):
+    """Does not prove when the caller of the dead worker is told: nobody waits for that here."""
     for _ in range(WORKERS):
-        status, error = invoke(port, {"do": "die", "status": 7})
-        assert status != 200 or error["errorType"].startswith("Runtime.")
-    assert [invoke(port, {"do": "echo", "payload": n}) for n in range(2 * WORKERS)] == [
-        (200, n) for n in range(2 * WORKERS)
-    ]
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        body = json.dumps({"do": "die", "status": 7})
+        connection.request("POST", "/2015-03-31/functions/function/invocations", body)
+        time.sleep(1)
+        connection.close()
+    assert [served(port, {"do": "echo", "payload": n}) for n in range(2 * WORKERS)] == list(range(2 * WORKERS))
