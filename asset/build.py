@@ -236,9 +236,10 @@ def _identity(python: Interpreter) -> str:
 
 
 def _key(*parts: str) -> str:
-    """SHA-256 (hex) over parts, this package's own sources and the compressor that is used."""
+    """SHA-256 (hex) over parts, this package's own sources and texts and the compressor that is used."""
     total = hashlib.sha256(zlib.ZLIB_RUNTIME_VERSION.encode())
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        total.update(path.read_bytes())
+    for path in sorted(Path(__file__).parent.rglob("*")):
+        if path.suffix in {".py", ".txt"}:
+            total.update(path.read_bytes())
     total.update("\n".join(parts).encode())
     return total.hexdigest()

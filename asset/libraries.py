@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from asset import elf
@@ -63,15 +63,16 @@ def closure(roots: Iterable[Path], search: Search) -> dict[str, Path]:
     return found
 
 
-def within(folder: Path, roots: Iterable[Path]) -> dict[str, Path]:
-    """The libraries in `folder` that the roots need, one through another; what is not there the image has to have."""
+def within(folders: Sequence[Path], roots: Iterable[Path]) -> dict[str, Path]:
+    """The libraries in the folders that the roots need, one through another; the image has to have the others."""
     found: dict[str, Path] = {}
     waiting = list(roots)
     while waiting:
         for name in elf.read(waiting.pop()).needed:
-            if name not in found and (folder / name).is_file():
-                found[name] = folder / name
-                waiting.append(folder / name)
+            path = next((folder / name for folder in folders if (folder / name).is_file()), None)
+            if path is not None and name not in found:
+                found[name] = path
+                waiting.append(path)
     return found
 
 
