@@ -11,7 +11,11 @@ from pathlib import Path
 from asset import elf
 from rules.finding import Finding, UserError
 
-_DEFAULT_DIRECTORIES = ("/lib64", "/usr/lib64", "/lib", "/usr/lib")
+_DEFAULT_DIRECTORIES = (
+    *("/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/usr/lib/aarch64-linux-gnu"),
+    *("/lib64", "/usr/lib64", "/lib", "/usr/lib"),
+)
+"""Debian's loader knows its folders even without a cache; a file for another processor is passed over."""
 
 
 class Search:
@@ -44,7 +48,7 @@ def closure(roots: Iterable[Path], search: Search) -> dict[str, Path]:
     Raises UserError naming each library that is not on this host, and what needs it.
     """
     found: dict[str, Path] = {}
-    missing: list[Finding] = []
+    missing: dict[str, Finding] = {}
     waiting = list(roots)
     while waiting:
         path = waiting.pop()
@@ -54,12 +58,12 @@ def closure(roots: Iterable[Path], search: Search) -> dict[str, Path]:
                 continue
             library = search.find(name, head, path.resolve().parent)
             if library is None:
-                missing.append(_missing(name, path))
+                missing.setdefault(name, _missing(name, path))
                 continue
             found[name] = library
             waiting.append(library)
     if missing:
-        raise UserError(missing)
+        raise UserError(list(missing.values()))
     return found
 
 

@@ -29,7 +29,7 @@ def handler(event, context):
 
 @pytest.fixture(scope="module")
 def padding():
-    return random.Random(50).randbytes(SIZE)  # noqa: S311 (only has to be incompressible)
+    return random.Random(50).randbytes(SIZE)
 
 
 @pytest.fixture(scope="module")
