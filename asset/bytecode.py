@@ -21,7 +21,8 @@ def compiled(sources: Mapping[str, bytes], compiler: Path, *, docstrings: bool =
     """Compile `{"handlers/hello.py": source}` to `{"handlers/hello.pyc": bytecode}`.
 
     `compiler` is a Python of the version that will load the result. Without docstrings the code keeps its asserts,
-    unlike under -OO, and its line numbers, but not the columns that a traceback underlines. Raises UserError with one finding for each file that does not compile.
+    unlike under -OO, and its line numbers, but not the columns that a traceback underlines. Raises UserError with one
+    finding for each file that does not compile.
     """
     outcome = attempted(sources, compiler, docstrings=docstrings)
     broken = [syntax_finding(name, message, line) for name, (pyc, message, line) in outcome.items() if not pyc]
