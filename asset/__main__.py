@@ -1,6 +1,7 @@
 """`python -m asset`: builds both zips; the function zip's path is the last line of stdout.
 
 `python -m asset audit ZIP --target TARGET` says why a zip, whoever built it, would not start there.
+`python -m asset lock` writes down which packages of the distribution the interpreter `deb` is to be made of.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from asset import audit, targets
 from asset.build import Package, build_edge, build_function
 from asset.plan import Plan
+from asset.sources import deb
 from rules.finding import Finding, UserError, require_none
 
 
@@ -21,6 +23,8 @@ def main(arguments: list[str]) -> int:
     try:
         if options.command == "audit":
             _audit(options.zip, options.target)
+        elif options.command == "lock":
+            print(deb.lock(options.root, options.architecture))
         else:
             _build(options)
     except UserError as error:
@@ -36,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--root", type=Path, default=Path(), help="the project's folder (default: the current one)")
     parser.add_argument("--handler", default="handlers.hello.handler", metavar="handlers.MODULE.FUNCTION")
     parser.add_argument("--edge-handler", default="handlers.edge.handler", metavar="handlers.MODULE.FUNCTION")
-    parser.add_argument("--interpreter", default=Plan.interpreter, metavar="host|wheel|archive|none")
+    parser.add_argument("--interpreter", default=Plan.interpreter, metavar="host|wheel|deb|archive|none")
     parser.add_argument("--architecture", default=Plan.architecture, metavar="x86_64|arm64")
     parser.add_argument("--bootstrap-path", default=Plan.bootstrap_path, metavar="FOLDER|ZIP")
     parser.add_argument(
@@ -46,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     auditing = commands.add_parser("audit", description="Say why a zip would not start in one of the clouds' images.")
     auditing.add_argument("zip", type=Path)
     auditing.add_argument("--target", required=True, help=", ".join(targets.NAMES))
+    commands.add_parser("lock", description="Pin the newest packages for the interpreter `deb`, through apt.")
     return parser
 
 

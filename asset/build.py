@@ -123,7 +123,12 @@ def _application(
 ) -> dict[str, Member]:
     modules = {path: member.data for path, member in sources.items() if path.endswith(".py")}
     members = {path: member for path, member in sources.items() if path not in modules}
-    members.update({path: Member(pyc) for path, pyc in bytecode.compiled(modules, host.running_program()).items()})
+    ours = {path: source for path, source in modules.items() if path.startswith("runtime/")}
+    theirs = {path: source for path, source in modules.items() if path not in ours}
+    # Handlers may read their docstrings; the runtime has no use for its own.
+    compiled = bytecode.compiled(theirs, host.running_program())
+    compiled |= bytecode.compiled(ours, host.running_program(), docstrings=False)
+    members.update({path: Member(pyc) for path, pyc in compiled.items()})
     for name in names:
         handler.check(name, sources)
     members["bootstrap"] = Member(launch.bootstrap(python), PROGRAM)
@@ -236,9 +241,10 @@ def _identity(python: Interpreter) -> str:
 
 
 def _key(*parts: str) -> str:
-    """SHA-256 (hex) over parts, this package's own sources and the compressor that is used."""
+    """SHA-256 (hex) over parts, this package's own sources and texts and the compressor that is used."""
     total = hashlib.sha256(zlib.ZLIB_RUNTIME_VERSION.encode())
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        total.update(path.read_bytes())
+    for path in sorted(Path(__file__).parent.rglob("*")):
+        if path.suffix in {".py", ".txt"}:
+            total.update(path.read_bytes())
     total.update("\n".join(parts).encode())
     return total.hexdigest()

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from asset import elf
 from rules.finding import Finding, UserError
 
-_DEFAULT_DIRECTORIES = ("/lib64", "/usr/lib64", "/lib", "/usr/lib")
+_DEFAULT_DIRECTORIES = (
+    *("/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/usr/lib/aarch64-linux-gnu"),
+    *("/lib64", "/usr/lib64", "/lib", "/usr/lib"),
+)
+"""Debian's loader knows its folders even without a cache; a file for another processor is passed over."""
 
 
 class Search:
@@ -44,7 +48,7 @@ def closure(roots: Iterable[Path], search: Search) -> dict[str, Path]:
     Raises UserError naming each library that is not on this host, and what needs it.
     """
     found: dict[str, Path] = {}
-    missing: list[Finding] = []
+    missing: dict[str, Finding] = {}
     waiting = list(roots)
     while waiting:
         path = waiting.pop()
@@ -54,24 +58,25 @@ def closure(roots: Iterable[Path], search: Search) -> dict[str, Path]:
                 continue
             library = search.find(name, head, path.resolve().parent)
             if library is None:
-                missing.append(_missing(name, path))
+                missing.setdefault(name, _missing(name, path))
                 continue
             found[name] = library
             waiting.append(library)
     if missing:
-        raise UserError(missing)
+        raise UserError(list(missing.values()))
     return found
 
 
-def within(folder: Path, roots: Iterable[Path]) -> dict[str, Path]:
-    """The libraries in `folder` that the roots need, one through another; what is not there the image has to have."""
+def within(folders: Sequence[Path], roots: Iterable[Path]) -> dict[str, Path]:
+    """The libraries in the folders that the roots need, one through another; the image has to have the others."""
     found: dict[str, Path] = {}
     waiting = list(roots)
     while waiting:
         for name in elf.read(waiting.pop()).needed:
-            if name not in found and (folder / name).is_file():
-                found[name] = folder / name
-                waiting.append(folder / name)
+            path = next((folder / name for folder in folders if (folder / name).is_file()), None)
+            if path is not None and name not in found:
+                found[name] = path
+                waiting.append(path)
     return found
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 _DOCUMENTS = Path("/usr/share/doc")
+_TEXTS = Path(__file__).with_name("texts")
 _COMMON = Path("/usr/share/common-licenses")
 _COMMON_NAME = re.compile(r"/usr/share/common-licenses/([A-Za-z]+(?:-[0-9.]*[0-9])?)")
 
@@ -22,8 +23,19 @@ def of_host(version: str, origins: Mapping[str, Path], standard_library: Path) -
     """
     packages = _packages(origins)
     sources = _source_packages(packages.values())
-    found = {**_package_texts(packages.values()), **of_python(standard_library)}
-    found["README"] = _index(version, origins, packages, sources).encode()
+    return {**of_packages(f"CPython {version}", origins, packages, sources), **of_python(standard_library)}
+
+
+def of_packages(
+    title: str,
+    names: Iterable[str],
+    packages: Mapping[str, str],
+    sources: Mapping[str, str],
+    documents: Path = _DOCUMENTS,
+) -> dict[str, bytes]:
+    """The same for the files `names`, where it is known which of the distribution's `packages` each came from."""
+    found = _package_texts(packages.values(), documents)
+    found["README"] = _index(title, names, packages, sources).encode()
     return found
 
 
@@ -31,6 +43,11 @@ def of_python(standard_library: Path) -> dict[str, bytes]:
     """Python's own licence, where the folder has it."""
     own = standard_library / "LICENSE.txt"
     return {"CPython.txt": own.read_bytes()} if own.is_file() else {}
+
+
+def text(name: str) -> bytes:
+    """A licence text that comes with this package, for what is packed without its own."""
+    return (_TEXTS / name).read_bytes()
 
 
 def _packages(origins: Mapping[str, Path]) -> dict[str, str]:
@@ -64,10 +81,10 @@ def _source_packages(packages: Iterable[str]) -> dict[str, str]:
     return dict(line.split("\t", 1) for line in listing.stdout.splitlines())
 
 
-def _package_texts(packages: Iterable[str]) -> dict[str, bytes]:
+def _package_texts(packages: Iterable[str], documents: Path) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for package in set(packages):
-        path = _DOCUMENTS / package / "copyright"
+        path = documents / package / "copyright"
         if not path.is_file():
             continue
         text = path.read_bytes()
@@ -78,9 +95,9 @@ def _package_texts(packages: Iterable[str]) -> dict[str, bytes]:
     return found
 
 
-def _index(version: str, origins: Mapping[str, Path], packages: Mapping[str, str], sources: Mapping[str, str]) -> str:
-    lines = [f"CPython {version} and the libraries that go along with it, each under its own licence.", ""]
-    for name in sorted(origins):
+def _index(title: str, names: Iterable[str], packages: Mapping[str, str], sources: Mapping[str, str]) -> str:
+    lines = [f"{title} and the libraries that go along with it, each under its own licence.", ""]
+    for name in sorted(names):
         package = packages.get(name)
         if package is None:
             lines.append(f"{name}: no package of the build host; see CPython.txt if it is part of Python")

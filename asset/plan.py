@@ -13,7 +13,7 @@ class Plan:
     """The choices of a stack, as its settings hold them."""
 
     interpreter: str = "host"
-    """`host`, `wheel` or `none`: see `sources`."""
+    """`host`, `wheel`, `deb`, `archive` or `none`: see `sources`."""
     architecture: str = ""
     """`x86_64`, `arm64`, or empty for this machine's."""
     bootstrap_path: str = ""

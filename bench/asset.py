@@ -1,7 +1,8 @@
 """`python -m bench.asset`: how long the zip takes to build, what takes the room in it, and how fast its Python starts.
 
-Builds in a folder of its own. Starts of the bundled and of the building machine's interpreter alternate, so that load
-on the machine hits both. Figures are the median and the least; with root, also with a cold page cache.
+Builds in a folder of its own; the picture of the parts goes into docs/. Starts of the bundled and of the building
+machine's interpreter alternate, so that load on the machine hits both. Figures are the median and the least; with
+root, also with a cold page cache.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from pathlib import Path
 
 from asset import build_edge, build_function
 from asset.sources.host import running_program
+from bench import treemap
 
 ROOT = Path(__file__).resolve().parents[1]
 HANDLERS = ("handlers.hello.handler", "handlers.edge.handler")
 STARTS, COLD_STARTS = 40, 8
-WIDTH = 40
+PICTURE = ROOT / "docs/zip-parts.svg"
 IMPORTS = "import json, http.client, ssl, asyncio, logging, email"
 GOAL_MB = 12.5
 
@@ -60,9 +62,10 @@ def _sizes(path: Path) -> None:
     total = path.stat().st_size
     parts["zip directory"] = total - sum(parts.values())
     print(f"\nfunction.zip, {total / 1e6:.2f} MB (goal {GOAL_MB}), kB by part")
-    widest = max(parts.values())
     for part, size in parts.most_common():
-        print(f"  {part:24} {size / 1e3:8.1f}  {'█' * round(WIDTH * size / widest)}")
+        print(f"  {part:24} {size / 1e3:8.1f}")
+    PICTURE.write_text(treemap.drawn(parts), encoding="utf-8")
+    print(f"  drawn in {PICTURE.relative_to(ROOT)}")
 
 
 def _part(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rules.lambda_ import ARCHITECTURES
 from rules.rule import Rule, listed, one_of
 
-SOURCES = ("host", "wheel", "archive", "none")
+SOURCES = ("host", "wheel", "deb", "archive", "none")
 
 TABLE = (
     Rule(

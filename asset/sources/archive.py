@@ -92,7 +92,7 @@ def _interpreter(folder: Path, architecture: str) -> Interpreter:
     library = prefix / "lib" / minor
     modules = {str(name): library / name for name in trim.standard_library(library)}
     extensions = [path for path in modules.values() if path.suffix == ".so"]
-    along = libraries.within(prefix / "lib", [program, *extensions])
+    along = libraries.within([prefix / "lib"], [program, *extensions])
     return Interpreter(
         version=_version(prefix, minor),
         architecture=architecture,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from asset.sources import Interpreter, Request, archive, host, wheel
+from asset.sources import Interpreter, Request, archive, deb, host, wheel
 from rules.finding import Finding, UserError
 
 _SOURCES = {
     "host": lambda request: host.locate(request.architecture),
     "wheel": wheel.locate,
+    "deb": deb.locate,
     "archive": archive.locate,
 }
 

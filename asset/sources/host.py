@@ -21,7 +21,7 @@ _OLDEST_GLIBC = (2, 33)
 
 _REQUIRED_MODULES = ("_hashlib", "_socket", "_ssl", "zlib")
 
-_OPENED_AT_RUN_TIME = (
+OPENED_AT_RUN_TIME = (
     "libgcc_s.so.1",
     "libresolv.so.2",
     "libnss_dns.so.2",
@@ -33,7 +33,7 @@ _OPENED_AT_RUN_TIME = (
 )
 """What no DT_NEEDED of the interpreter names: thread cancellation, name service, and what wheels link to."""
 
-_FOR_WHEELS = ("libstdc++.so.6",)
+FOR_WHEELS = ("libstdc++.so.6",)
 """What only dependencies need, and not all of them: it takes 0.75 MB of the zip."""
 
 _ON_LINUX = (
@@ -57,11 +57,11 @@ def locate(architecture: str = "") -> Interpreter:
     modules = {str(name): standard_library / name for name in trim.standard_library(standard_library)}
     loader = Path(head.interpreter or "")
     search = libraries.Search(head.machine)
-    extras = {name: path for name in _OPENED_AT_RUN_TIME if (path := search.find(name))}
+    extras = {name: path for name in OPENED_AT_RUN_TIME if (path := search.find(name))}
     extensions = [path for path in modules.values() if path.suffix == ".so"]
     found = libraries.closure([program, *extensions, *extras.values()], search) | extras
     found.pop(loader.name, None)
-    optional = {name: path for name in _FOR_WHEELS if name not in found and (path := search.find(name))}
+    optional = {name: path for name in FOR_WHEELS if name not in found and (path := search.find(name))}
     files = {program.name: program, loader.name: loader, **found, **optional}
     return Interpreter(
         version=platform.python_version(),
@@ -108,7 +108,7 @@ def _host_findings() -> Iterator[Finding]:
 
 def _program_findings(program: Path, head: elf.Elf, architecture: str) -> Iterator[Finding]:
     if architecture and architecture != ARCHITECTURES.get(head.machine):
-        remedy = f"set `interpreter` to wheel or archive, or build on {architecture}"
+        remedy = f"set `interpreter` to wheel, deb or archive, or build on {architecture}"
         yield _finding("processor", platform.machine(), architecture, remedy)
     if head.machine not in ARCHITECTURES:
         accepts = " or ".join(ARCHITECTURES.values())

@@ -33,6 +33,20 @@ _HASHES = {
 }
 """SHA-256 of the wheels, by Python and processor."""
 
+_TEXTS = {
+    "libbz2": ["bzip2.txt"],
+    "libcrypt": ["libxcrypt.txt", "LGPL-2.1.txt"],
+    "libcrypto": ["Apache-2.0.txt"],
+    "libffi": ["libffi.txt"],
+    "liblzma": ["liblzma.txt"],
+    "libmpdec": ["CPython-incorporated.txt"],
+    "libsqlite3": ["SQLite.txt"],
+    "libssl": ["Apache-2.0.txt"],
+    "libuuid": ["libuuid.txt"],
+    "libzstd": ["zstd.txt"],
+}
+"""Licence texts of the wheel's libraries, which it has none of."""
+
 _MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 _START = '''\
 """Gives the console program of freeze-core the command line of `python`."""
@@ -116,7 +130,7 @@ def _interpreter(folder: Path, architecture: str) -> Interpreter:
     modules |= {str(name): extensions / name for name in trim.standard_library(extensions) if name.suffix == ".so"}
     roots = [program, *(path for path in modules.values() if path.suffix == ".so")]
     # The modules that `trim` leaves out take theirs along: readline and gdbm (GPL), the terminal, the desktop.
-    found = libraries.within(folder / "freeze_core.libs", roots)
+    found = libraries.within([folder / "freeze_core.libs"], roots)
     return Interpreter(
         version=version,
         architecture=architecture,
@@ -142,13 +156,22 @@ def _init_name(version: str) -> str:
 
 
 def _licences(folder: Path, library: Path, names: list[str]) -> dict[str, bytes]:
-    found = licences.of_python(library)
+    """Of CPython, of what is built into it, of the wheel's own code and of each library that goes along."""
+    found = {"CPython.txt": licences.text("CPython.txt"), **licences.of_python(library)}
+    found["CPython-incorporated.txt"] = licences.text("CPython-incorporated.txt")
     for path in sorted(folder.glob("*.dist-info/**/*")):
-        if path.is_file() and path.name.upper().startswith(("LICENSE", "LICENCE", "COPYING", "NOTICE")):
+        if path.is_file() and path.parent.name in {"licenses", "sboms"}:
             found[f"freeze-core/{path.name}"] = path.read_bytes()
     lines = [f"CPython {library.name} and its libraries, from the wheel freeze-core {_VERSION} of PyPI.", ""]
-    lines += names
-    lines += ["", "OpenSSL: Apache-2.0. SQLite: public domain. libffi, expat: MIT. bzip2: BSD. liblzma: 0BSD."]
-    lines += ["The wheel carries no texts of theirs; their sources are at the projects' own sites."]
+    for name in names:
+        texts = _TEXTS[name.split("-")[0]]
+        found.update({text: licences.text(text) for text in texts})
+        lines.append(f"{name}: {', '.join(texts)}")
+    lines += [
+        "",
+        "Which packages the wheel's makers took them from is in freeze-core/auditwheel.cdx.json; their sources",
+    ]
+    lines += ["are at the projects' own sites, and CentOS 7's at vault.centos.org. All but libcrypt, which stays"]
+    lines += ["replaceable as a file of its own, may be used without giving their sources away."]
     found["README"] = ("\n".join(lines) + "\n").encode()
     return found

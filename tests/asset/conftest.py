@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+import hashlib
+import json
+import platform
 import shutil
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from asset import build_function
+from asset.sources import deb, host
+from asset.targets import named
+from rules.finding import UserError
+
+NATIVE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
+OTHER = {"x86_64": "arm64", "arm64": "x86_64"}[NATIVE]
 
 RUNTIME = """\
 import json, os, sys
@@ -84,3 +94,40 @@ def unpacked(built, tmp_path_factory):
         for info in archive.infolist():
             (folder / info.filename).chmod(info.external_attr >> 16 & 0o7777)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tarball(tmp_path_factory):
+    """The running Python as a tarball, with the libraries that its extension modules need."""
+    python = host.locate()
+    path = tmp_path_factory.mktemp("tarball") / "python.tar.gz"
+    of_glibc = {name for name in python.libraries if name in named("debian12").libraries}
+    with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+        archive.add(python.program, f"python/bin/{python.name}", recursive=False)
+        for name in sorted(python.libraries.keys() - of_glibc):
+            archive.add(python.libraries[name].resolve(), f"python/lib/{name}")
+        for name, module in python.modules.items():
+            archive.add(module, f"python/lib/{python.name}/{name}")
+    return path
+
+
+def pin_archive(root, path, digest=None, architecture=NATIVE):
+    digest = digest or hashlib.sha256(path.read_bytes()).hexdigest()
+    lock = {"archive": {architecture: {"source": str(path), "sha256": digest}}}
+    (root / "interpreter.lock.json").write_text(json.dumps(lock))
+
+
+@pytest.fixture(scope="session")
+def deb_lock(tmp_path_factory):
+    """A lock file with this machine's packages of both processors."""
+    root = tmp_path_factory.mktemp("lock")
+    if shutil.which("apt-get") is None:
+        pytest.skip("this machine has no apt")
+    try:
+        for architecture in (NATIVE, OTHER):
+            deb.lock(root, architecture)
+    except UserError as error:
+        if "Unable to locate package" not in str(error):
+            raise
+        pytest.skip(f"this machine's apt sources lack the running Python's version: {error}")
+    return root / deb.LOCK

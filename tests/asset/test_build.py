@@ -103,6 +103,17 @@ def test_entries_carry_no_trace_of_the_machine(members):
     assert programs == {"bootstrap", f"python/bin/{version}", f"python/bin/{version}.bin", loader}
 
 
+def test_project_itself_takes_little(tmp_path):
+    for folder in ("runtime", "handlers"):
+        shutil.copytree(PROJECT / folder, tmp_path / folder)
+    path = tmp_path / build_function(tmp_path, HANDLER, EDGE).path
+    with zipfile.ZipFile(path) as archive:
+        sizes = {info.filename: info.compress_size for info in archive.infolist()}
+    assert path.stat().st_size <= 12.5e6
+    ours = sum(size for name, size in sizes.items() if name.startswith("runtime/"))
+    assert ours + sizes["handlers/hello.pyc"] + sizes["handlers/__init__.pyc"] + sizes["bootstrap"] <= 120e3
+
+
 def test_no_file_name_of_this_machine_in_bytecode(built):
     for name, content in in_zip(built).items():
         if name.endswith(".pyc") and "_sysconfigdata" not in name:

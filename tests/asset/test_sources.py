@@ -6,13 +6,12 @@ Does not prove: a start on arm64 (the emulator tests have that) or on an old gli
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
-import platform
 import subprocess
 import sys
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -21,9 +20,8 @@ from asset.binaries import newest_versions
 from asset.sources import host
 from asset.targets import TARGETS, named
 from rules.finding import UserError
-from tests.asset.conftest import write_project
+from tests.asset.conftest import NATIVE, pin_archive, write_project
 
-NATIVE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
 SCRIPT = """\
 import asyncio, bz2, concurrent.futures, ctypes, decimal, email.mime.text, hashlib, http.client, importlib.metadata
 import json, lzma, logging.handlers, multiprocessing, socket, sqlite3, ssl, subprocess, sys, unittest.mock, uuid
@@ -97,7 +95,19 @@ def test_wheel_leaves_gpl_parts_out(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     assert not [name for name in names for part in ("readline", "gdbm", "curses", "tkinter") if part in name]
-    assert {"python/licenses/CPython.txt", "python/licenses/README"} <= set(names)
+
+
+def test_wheel_carries_the_licence_of_every_part(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        texts = {Path(name).name: archive.read(name) for name in archive.namelist() if "/licenses/" in name}
+        carried = {Path(name).name for name in archive.namelist() if "/freeze_core.libs/" in name}
+    named_texts = dict(line.split(": ", 1) for line in texts["README"].decode().splitlines() if ".txt" in line)
+    assert set(named_texts) == carried
+    assert {text for line in named_texts.values() for text in line.split(", ")} <= set(texts)
+    assert b"PYTHON SOFTWARE FOUNDATION LICENSE" in texts["CPython.txt"]
+    for part in (b"Expat", b"libmpdec", b"Mersenne Twister"):
+        assert part.lower() in texts["CPython-incorporated.txt"].lower()
+    assert {"auditwheel.cdx.json", "LICENSE"} <= set(texts)
 
 
 def test_wheel_for_the_other_processor(tmp_path):
@@ -112,27 +122,6 @@ def test_wheel_for_the_other_processor(tmp_path):
 # --- archive
 
 
-@pytest.fixture(scope="module")
-def tarball(tmp_path_factory):
-    """The running Python as a tarball, with the libraries that its extension modules need."""
-    python = host.locate()
-    path = tmp_path_factory.mktemp("tarball") / "python.tar.gz"
-    of_glibc = {name for name in python.libraries if name in named("debian12").libraries}
-    with tarfile.open(path, "w:gz", compresslevel=1) as archive:
-        archive.add(python.program, f"python/bin/{python.name}", recursive=False)
-        for name in sorted(python.libraries.keys() - of_glibc):
-            archive.add(python.libraries[name].resolve(), f"python/lib/{name}")
-        for name, module in python.modules.items():
-            archive.add(module, f"python/lib/{python.name}/{name}")
-    return path
-
-
-def pin(root, path, digest=None, architecture=NATIVE):
-    digest = digest or hashlib.sha256(path.read_bytes()).hexdigest()
-    lock = {"archive": {architecture: {"source": str(path), "sha256": digest}}}
-    (root / "interpreter.lock.json").write_text(json.dumps(lock))
-
-
 def build_archive(root):
     """For an image with this machine's glibc, since the tarball holds this machine's Python."""
     here = tuple(map(int, host.locate().glibc.split(".")))
@@ -144,7 +133,7 @@ def build_archive(root):
 
 def test_archive_starts(tarball, tmp_path):
     root = write_project(tmp_path / "project")
-    pin(root, tarball)
+    pin_archive(root, tarball)
     answer, told = started(unpack(build_archive(root), tmp_path / "code"))
     assert answer["executable"].startswith(str(tmp_path / "code/python/bin/"))
     assert told == "['-c', 'word']"
@@ -166,9 +155,9 @@ def refused(tmp_path):
 def test_unpinned_archive_is_refused(refused, tarball):
     root, said = refused
     assert "is 'not pinned', but must be in interpreter.lock.json" in said()
-    pin(root, tarball, digest="latest")
+    pin_archive(root, tarball, digest="latest")
     assert "64 hex digits" in said()
-    pin(root, tarball, digest="0" * 64)
+    pin_archive(root, tarball, digest="0" * 64)
     assert "sha256 is '" in said()
 
 
@@ -181,7 +170,7 @@ def test_archive_that_leads_outside_is_refused(name, refused, tmp_path):
     with tarfile.open(path, "w") as archive:
         archive.addfile(link)
         archive.addfile(tarfile.TarInfo(name))
-    pin(root, path)
+    pin_archive(root, path)
     assert "stays inside its folder" in said()
     assert not (tmp_path / "outside").exists()
 
@@ -190,15 +179,15 @@ def test_archive_that_is_no_python(refused, tmp_path):
     root, said = refused
     path = tmp_path / "something.tar"
     path.write_bytes(b"no tarball")
-    pin(root, path)
+    pin_archive(root, path)
     assert "a whole tarball" in said()
-    pin(root, tmp_path / "nowhere.tar", digest="0" * 64)
+    pin_archive(root, tmp_path / "nowhere.tar", digest="0" * 64)
     assert "a file that can be read" in said()
 
 
 def test_host_cannot_build_for_another_processor(tmp_path):
     other = {"x86_64": "arm64", "arm64": "x86_64"}[NATIVE]
-    with pytest.raises(UserError, match="set `interpreter` to wheel or archive"):
+    with pytest.raises(UserError, match="set `interpreter` to wheel, deb or archive"):
         build(write_project(tmp_path), "host", other)
 
 

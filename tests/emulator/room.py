@@ -54,7 +54,7 @@ class Room:
         (folder / "dev/null").chmod(0o666)
         (folder / "etc/pki/tls/certs/ca-bundle.crt").touch()  # where Amazon Linux has it
         (folder / "etc/resolv.conf").write_text("nameserver 127.0.0.1\n", encoding="utf-8")
-        _unpack(package, folder / "var/task")
+        unpack(package, folder / "var/task")
         shutil.copytree(folder / "var/task", folder / "code", copy_function=os.link)
 
     def add(self, program: Path) -> str:
@@ -98,7 +98,8 @@ class Room:
                 continue
 
 
-def _unpack(package: Path, folder: Path) -> None:
+def unpack(package: Path, folder: Path) -> None:
+    """As a cloud does, with the modes that the zip says."""
     with zipfile.ZipFile(package) as archive:
         archive.extractall(folder)
         for info in archive.infolist():

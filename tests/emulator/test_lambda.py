@@ -95,6 +95,8 @@ def test_what_the_zip_finds_around_it(probe):
     assert facts.pop("executable").startswith("python/bin/python3.")
     assert facts == {
         "known_user": False,
+        "home": False,
+        "shared_memory": False,
         "code_writable": False,
         "host_libraries": [],
         "certificates": "/etc/pki/tls/certs/ca-bundle.crt",

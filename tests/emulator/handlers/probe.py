@@ -30,6 +30,8 @@ def facts(event):
         "python": sys.version.split()[0],
         "executable": str(Path(sys.executable).relative_to(root)),
         "known_user": _succeeds(lambda: pwd.getpwuid(os.getuid())),
+        "home": "HOME" in os.environ,
+        "shared_memory": Path("/dev/shm").exists(),
         "code_writable": _succeeds((root / "new").touch),
         "host_libraries": [name for name in ("/lib", "/lib64", "/usr") if Path(name).exists()],
         "certificates": os.environ.get("SSL_CERT_FILE"),
