@@ -127,8 +127,11 @@ class Server:
         _quietly(self._epoll.unregister, self._listener.fileno())
         self._listener.close()
         end = monotonic() + seconds
-        while monotonic() < end and any(one.answering for one in list(self._connections.values())):
+        while monotonic() < end and self._is_at_work():
             sleep(0.01)
+
+    def _is_at_work(self) -> bool:
+        return bool(self._waiting) or any(connection.answering for connection in list(self._connections.values()))
 
     def _work(self) -> None:
         gate = _thread.allocate_lock()
@@ -176,7 +179,7 @@ class Server:
             return False
         return True
 
-    def _answer_once(self, request: Request) -> Reply:
+    def _answer_unless_forked(self, request: Request) -> Reply:
         reply = self._answer(request)
         if self._forked:
             os._exit(1)  # a child that a handler forked came back here: it must not speak for its parent
@@ -243,7 +246,7 @@ class Server:
             while True:
                 descriptor, _ = self._listener._accept()  # pyright: ignore[reportAttributeAccessIssue] # noqa: SLF001
                 sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, descriptor)
-                self._connections[descriptor] = Connection(sock, self._answer_once)
+                self._connections[descriptor] = Connection(sock, self._answer_unless_forked)
                 self._epoll.register(descriptor, _READABLE)
         except BlockingIOError:
             pass
