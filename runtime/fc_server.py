@@ -69,7 +69,8 @@ class Server:
         """What was taken from the kernel and is not yet attended to, oldest first."""
         self._served = 0
         self._seen = 0
-        self._ticks = 0
+        self._stuck_ticks = 0
+        self._idle_ticks = 0
         self._watched = False
         self._wake: Callable[[], None] | None = None
 
@@ -95,19 +96,22 @@ class Server:
 
         When nothing has waited for a second, this thread sleeps longer again.
         """
-        idle = not self._waiting and self._pollers > 0
-        moved = self._served != self._seen
+        waits, moved = self._does_work_wait(), self._served != self._seen
         self._seen = self._served
-        self._ticks = 0 if moved and not idle else self._ticks + 1
-        if not idle and self._ticks == 2:
+        self._stuck_ticks = self._stuck_ticks + 1 if waits and not moved else 0
+        self._idle_ticks = 0 if waits else self._idle_ticks + 1
+        if self._stuck_ticks == 2:
             self._batch = 1
             with self._lock:
                 for _ in range(max(1, len(self._waiting))):
                     self._ensure_poller()
-        elif idle and self._ticks * TICK_SECONDS >= 1:
+        if self._idle_ticks * TICK_SECONDS >= 1:
             self._watched = False
             # Something may have begun to wait in between, and found itself watched.
-            self._watched = bool(self._waiting) or self._pollers == 0
+            self._watched = self._does_work_wait()
+
+    def _does_work_wait(self) -> bool:
+        return bool(self._waiting) or self._pollers == 0
 
     def _have_watched(self) -> None:
         if not self._watched and self._wake is not None:
@@ -127,8 +131,11 @@ class Server:
         _quietly(self._epoll.unregister, self._listener.fileno())
         self._listener.close()
         end = monotonic() + seconds
-        while monotonic() < end and any(one.answering for one in list(self._connections.values())):
+        while monotonic() < end and self._is_at_work():
             sleep(0.01)
+
+    def _is_at_work(self) -> bool:
+        return bool(self._waiting) or any(connection.answering for connection in list(self._connections.values()))
 
     def _work(self) -> None:
         gate = _thread.allocate_lock()
@@ -176,7 +183,7 @@ class Server:
             return False
         return True
 
-    def _answer_once(self, request: Request, caller: _socket.socket) -> Reply:
+    def _answer_unless_forked(self, request: Request, caller: _socket.socket) -> Reply:
         reply = self._answer(request, caller)
         if self._forked:
             os._exit(1)  # a child that a handler forked came back here: it must not speak for its parent
@@ -243,7 +250,7 @@ class Server:
             while True:
                 descriptor, _ = self._listener._accept()  # pyright: ignore[reportAttributeAccessIssue] # noqa: SLF001
                 sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, descriptor)
-                self._connections[descriptor] = Connection(sock, self._answer_once)
+                self._connections[descriptor] = Connection(sock, self._answer_unless_forked)
                 self._epoll.register(descriptor, _READABLE)
         except BlockingIOError:
             pass
