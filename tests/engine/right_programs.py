@@ -211,7 +211,6 @@ vpc = aws.lambda_.Function(
     environment={{"variables": {{"SECRET_NAME": "prod/db", "DB_PASSWORD": "/prod/db/password"}}}})
 aws.lambda_.ProvisionedConcurrencyConfig(
     "ready", function_name=vpc.name, qualifier=vpc.version, provisioned_concurrent_executions=1)
-aws.lambda_.RuntimeManagementConfig("update", function_name=vpc.name, update_runtime_on="FunctionUpdate")
 for name, principal, source in (
     ("s3", "s3.amazonaws.com", "arn:aws:s3:::amzn-s3-demo-bucket"),
     ("sns", "sns.amazonaws.com", "arn:aws:sns:ap-northeast-1:123456789012:lambda-x-account"),
@@ -234,7 +233,8 @@ edges = [
         publish=True, memory_size=128, timeout=5, opts=virginia)
     for event in ("viewer-request", "origin-request", "origin-response", "viewer-response")]
 without_host = aws.cloudfront.OriginRequestPolicy(
-    "without-host", cookies_config={{"cookie_behavior": "all"}}, query_strings_config={{"query_string_behavior": "all"}},
+    "without-host", cookies_config={{"cookie_behavior": "all"}},
+    query_strings_config={{"query_string_behavior": "all"}},
     headers_config={{"header_behavior": "allExcept", "headers": {{"items": ["host"]}}}})
 with_host = aws.cloudfront.OriginRequestPolicy(
     "with-host", cookies_config={{"cookie_behavior": "all"}}, query_strings_config={{"query_string_behavior": "all"}},
@@ -314,21 +314,25 @@ notify = alicloud.ram.Role(
 alicloud.ram.RolePolicyAttachment(
     "grant", role_name=notify.role_name, policy_name="AliyunFCInvocationAccess", policy_type="System")
 alicloud.fc.V3Trigger(
-    "uploaded", function_name=events.function_name, qualifier="LATEST", trigger_type="oss", opts=far,
-    invocation_role=notify.arn, source_arn=uploads.bucket.apply(lambda name: f"acs:oss:cn-hangzhou:12345678901234:{{name}}"),
+    "uploaded", trigger_name="uploaded", function_name=events.function_name, qualifier="LATEST", opts=far,
+    trigger_type="oss",
+    invocation_role=notify.arn,
+    source_arn=uploads.bucket.apply(lambda name: f"acs:oss:cn-hangzhou:12345678901234:{{name}}"),
     trigger_config=json.dumps({{
         "events": ["oss:ObjectCreated:PutObject", "oss:ObjectCreated:PostObject",
                    "oss:ObjectCreated:CompleteMultipartUpload"],
         "filter": {{"key": {{"prefix": "source/", "suffix": ".png"}}}}}}))
 alicloud.fc.V3Trigger(
-    "hourly", function_name=events.function_name, qualifier="LATEST", trigger_type="timer", opts=far,
+    "hourly", trigger_name="hourly", function_name=events.function_name, qualifier="LATEST", opts=far,
+    trigger_type="timer",
     trigger_config=json.dumps({{"cronExpression": "@every 1h", "enable": True, "payload": "tick"}}))
 alicloud.fc.V3AsyncInvokeConfig(
     "retries", function_name=events.function_name, qualifier="LATEST", max_async_retry_attempts=3,
     max_async_event_age_in_seconds=3600, opts=far)
 alicloud.fc.V3CustomDomain(
     "domain", custom_domain_name="api.example.com", protocol="HTTP,HTTPS", opts=far,
-    route_config={{"routes": [{{"function_name": "node", "path": "/*", "methods": ["GET", "POST"], "qualifier": "LATEST"}}]}})
+    route_config={{"routes": [
+        {{"function_name": "node", "path": "/*", "methods": ["GET", "POST"], "qualifier": "LATEST"}}]}})
 for scope, name in (("overseas", "www.example.com"), ("overseas", ".example.org")):
     alicloud.cdn.DomainNew(
         name.strip(".").replace(".", "-"), domain_name=name, cdn_type="download", scope=scope,
