@@ -13,7 +13,7 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,11 +51,18 @@ def _silent(_: str) -> None:
 
 
 def build_function(
-    root: Path, handler_name: str, edge_handler_name: str, progress: Progress = _silent, plan: Plan = DEFAULT
+    root: Path,
+    handler_name: str,
+    edge_handler_name: str,
+    progress: Progress = _silent,
+    plan: Plan = DEFAULT,
+    *,
+    further: Sequence[str] = (),
 ) -> Package:
     """Build `dist/function.zip` from `root/runtime` and `root/handlers`, or return it when no input changed.
 
-    The names are `handlers.<module>.<function>`; the edge handler's module is left out. `progress` is told in one
+    The names are `handlers.<module>.<function>`, `further` those of other functions that run the same zip; the edge
+    handler's module is left out. `progress` is told in one
     line what takes time. With the interpreter `none` the zip holds what `plan.bootstrap_path` leads to instead. It is
     audited for the plan's targets. Raises UserError.
     """
@@ -64,7 +71,8 @@ def build_function(
         if plan.interpreter == "none":
             kept = work.own()
         else:
-            kept = work.function(handler.parse_name(handler_name), handler.parse_name(edge_handler_name))
+            names = [handler.parse_name(name) for name in (handler_name, *further)]
+            kept = work.function(names, handler.parse_name(edge_handler_name))
         return Package(FUNCTION, kept.sha256, kept.size, kept.unpacked_size)
 
 
@@ -110,11 +118,14 @@ def _runtime_sources(root: Path) -> dict[str, Member]:
     return sources
 
 
-def _application(name: handler.HandlerName, sources: Mapping[str, Member], python: Interpreter) -> dict[str, Member]:
+def _application(
+    names: Sequence[handler.HandlerName], sources: Mapping[str, Member], python: Interpreter
+) -> dict[str, Member]:
     modules = {path: member.data for path, member in sources.items() if path.endswith(".py")}
     members = {path: member for path, member in sources.items() if path not in modules}
     members.update({path: Member(pyc) for path, pyc in bytecode.compiled(modules, host.running_program()).items()})
-    handler.check(name, sources)
+    for name in names:
+        handler.check(name, sources)
     members["bootstrap"] = Member(launch.bootstrap(python), PROGRAM)
     return members
 
@@ -145,9 +156,9 @@ class _Build:
         members = own.members(self.root, self.plan.bootstrap_path)
         return self.kept(FUNCTION, self.key(pack.digest(members)), lambda: (members, None))
 
-    def function(self, name: handler.HandlerName, edge: handler.HandlerName) -> Kept:
+    def function(self, names: Sequence[handler.HandlerName], edge: handler.HandlerName) -> Kept:
         """The zip with interpreter, runtime, handlers and what these need."""
-        handlers = handler.without_edge(tree.read(self.root, handler.PACKAGE), name, edge)
+        handlers = handler.without_edge(tree.read(self.root, handler.PACKAGE), names, edge)
         requirements = handlers.pop(dependencies.REQUIREMENTS, Member(b"")).data
         sources = _runtime_sources(self.root) | handlers
         python = choice.locate(self.plan.interpreter, Request(self.root, self.plan.architecture, self.cache.tree))
@@ -155,16 +166,16 @@ class _Build:
         base_key = _key(_identity(python), hashlib.sha256(requirements).hexdigest(), str(glibc))
 
         def contents() -> tuple[dict[str, Member], Kept]:
-            members = _application(name, sources, python)
+            members = _application(names, sources, python)
             base = self.interpreter(python)
             if requirements.strip():
                 base = self.dependencies(requirements, python, glibc, base)
             members.update(_optional(python, members, base))
-            members["manifest.json"] = _manifest(name, python, base, members)
+            members["manifest.json"] = _manifest(names[0], python, base, members)
             self.progress("packing function.zip")
             return members, base
 
-        return self.kept(FUNCTION, self.key(base_key, str(name), pack.digest(sources)), contents)
+        return self.kept(FUNCTION, self.key(base_key, *map(str, names), pack.digest(sources)), contents)
 
     def interpreter(self, python: Interpreter) -> Kept:
         """The zip of the interpreter alone: what takes seconds to make, and changes with its source only."""

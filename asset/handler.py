@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import keyword
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -102,12 +102,12 @@ def edge_findings(files: Mapping[str, Member]) -> list[Finding]:
     ]
 
 
-def without_edge(files: Mapping[str, Member], name: HandlerName, edge: HandlerName) -> dict[str, Member]:
+def without_edge(files: Mapping[str, Member], names: Iterable[HandlerName], edge: HandlerName) -> dict[str, Member]:
     """`files` less the edge handler's own module, so that a change of it leaves the function's zip as it is.
 
-    It stays when the function's handler imports it.
+    It stays when one of the function's handlers imports it.
     """
-    left_out = {module_path(edge.module, files)} - with_imports(name, files).keys()
+    left_out = {module_path(edge.module, files)}.difference(*(with_imports(name, files) for name in names))
     return {path: member for path, member in files.items() if path not in left_out}
 
 

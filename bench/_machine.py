@@ -93,12 +93,13 @@ def runtime_command(root: Path) -> list[str]:
 
 def pinned(core: int, command: Sequence[str | Path], **options: object) -> subprocess.Popen[str]:
     """Start a program on one core."""
-    return subprocess.Popen(  # pyright: ignore[reportCallIssue]
-        [str(word) for word in command],
-        text=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, {core}),  # noqa: PLW1509 - no threads here
-        **options,  # pyright: ignore[reportArgumentType]
-    )
+    before = os.sched_getaffinity(0)
+    # Children inherit it; setting it in between fork and exec would cost a copy of this process, and count as start.
+    os.sched_setaffinity(0, {core})
+    try:
+        return subprocess.Popen([str(word) for word in command], text=True, **options)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def cores() -> list[int]:

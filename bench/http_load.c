@@ -1,4 +1,5 @@
-/* Load for an HTTP server: a fixed number of keep-alive connections, each with one request in flight.
+/* Load for an HTTP server: a fixed number of keep-alive connections, each with one request in flight. Where the request
+   holds "x-request-id: " and eight digits, they count the requests: no gateway sends the same head twice.
 
    Usage: http_load PORT CONNECTIONS SECONDS REQUEST_FILE. Prints "<requests> <seconds> <p50 µs> <p99 µs>". Every reply
    must be a 200 with a Content-Length; anything else, a closed connection included, ends the program with status 1. */
@@ -24,8 +25,9 @@ struct connection {
     char data[BUFFER];
 };
 
-static char request[BUFFER];
+static char request[BUFFER], *serial_field;
 static size_t request_size;
+static unsigned serial;
 static unsigned buckets[BUCKETS]; /* one for each microsecond */
 
 static void fail(const char *reason) {
@@ -41,6 +43,10 @@ static long long now(void) {
 
 static void ask(struct connection *c) {
     c->used = 0;
+    if (serial_field) {
+        unsigned rest = ++serial;
+        for (int digit = 7; digit >= 0; digit--, rest /= 10) serial_field[digit] = '0' + rest % 10;
+    }
     c->sent_at = now();
     if (send(c->fd, request, request_size, MSG_NOSIGNAL) != (ssize_t)request_size) fail("cannot send");
 }
@@ -74,6 +80,8 @@ int main(int argc, char **argv) {
     FILE *file = fopen(argv[4], "rb");
     if (!file) fail("cannot read the request");
     request_size = fread(request, 1, sizeof request, file);
+    serial_field = memmem(request, request_size, "x-request-id: ", 14);
+    if (serial_field) serial_field += 14;
     struct connection *all = calloc(count, sizeof *all);
     for (int i = 0; i < count; i++) {
         all[i].fd = socket(AF_INET, SOCK_STREAM, 0);

@@ -27,7 +27,7 @@ WALL = {"100 B": 0.38, "10 KB": 0.60, "1 MB": 0.85, "6 MB": 0.85}
 CPU = {"100 B": 0.32}
 RUST = {"100 B": 1.15}
 ORJSON_RUST = {"100 B": 1.0, "10 KB": 0.6, "1 MB": 0.75}
-STARTS = 7
+STARTS = 15
 OFFICIAL, OURS, OURS_ORJSON, RUST_NAME, FLOOR = "awslambdaric", "isthmus", "isthmus with orjson", "Rust", "C, no JSON"
 
 

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from bench import _machine as machine
-from bench.fc_server import HANDLER, Server
+from bench.fc_server import HANDLER, Server, invocation
 from bench.lambda_loop import ECHO, Contender, event_of
 
 COUNT = 1_000_000
@@ -38,18 +38,14 @@ def invocations(api: Path, folder: Path, count: int) -> list[int]:
 def requests(program: Path, folder: Path, count: int) -> list[int]:
     root = machine.function(folder / "fc", HANDLER)
     request, event = folder / "request", event_of(100)
-    head = f"POST /invoke HTTP/1.1\r\nHost: x\r\nContent-Length: {len(event)}\r\n\r\n"
-    request.write_bytes(head.encode() + event)
+    request.write_bytes(invocation(event))
     server = Server(machine.runtime_command(root), root)
     server.begin(machine.cores()[-1])
     memory: list[int] = []
-    served = 0
     try:
-        while served < count:
+        while len(memory) < STEPS:
             server.load(program, request, 20, machine.cores()[0])  # ends at the first reply that is none
-            result = server.results[20]
-            served += int(result.rps[-1])
-            if served * STEPS // count > len(memory):
+            if server.results[20].requests * STEPS // count > len(memory):
                 memory.append(machine.memory_kb(server.process.pid, "VmRSS"))
     finally:
         server.end()

@@ -1,6 +1,6 @@
 """Alibaba Cloud CDN in front of a private OSS bucket."""
 
-from typing import Final, NotRequired, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 import pulumi
 from pulumi_alicloud import cdn, oss, ram
@@ -10,7 +10,7 @@ from components.policies import cdn_private_origin, cdn_trust
 from components.validation import validate
 from rules.cdn import TABLE
 
-_DEFAULTS: Final = {"scope": "overseas", "private_origin_role": False}
+_DEFAULTS: Final = {"scope": "overseas", "private_origin_role": False, "first_page": True, "force_destroy": False}
 _FIRST_PAGE: Final = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -40,10 +40,14 @@ class CdnArgs(TypedDict):
     """Create the account-wide role AliyunCDNAccessingPrivateOSSRole, through which the CDN reads the bucket.
     An account has it once, so leave this off where it already exists, and let it then read this bucket.
     Defaults to false."""
+    first_page: NotRequired[bool]
+    """Put a page into the empty bucket; leave it out where something else publishes index.html. Defaults to true."""
+    force_destroy: NotRequired[bool]
+    """Delete the bucket with all that it holds when it is destroyed. Defaults to false."""
 
 
 class Cdn(pulumi.ComponentResource):
-    """A CDN domain, the private bucket behind it with a first page, and how the one asks the other.
+    """A CDN domain, the private bucket behind it, and how the one asks the other.
 
     The CDN signs its requests to the bucket, over TLS and under the bucket's own host name. `/` shows index.html, since
     a signed request for it would list the bucket. Pages are asked for again each time; what lies under /assets/
@@ -61,7 +65,7 @@ class Cdn(pulumi.ComponentResource):
         values = validate(f"Cdn {name!r}", CdnArgs, args, TABLE, defaults=_DEFAULTS)
         super().__init__("isthmus:index:Cdn", name, {}, opts)
 
-        bucket = self._site(name, values["bucket_name"])
+        bucket = self._site(name, values)
         if values["private_origin_role"]:
             self._private_origin_role(name, values["resource_name"], bucket)
         host = pulumi.Output.concat(bucket.bucket, ".", bucket.extranet_endpoint)
@@ -85,21 +89,24 @@ class Cdn(pulumi.ComponentResource):
         self.bucket_name = bucket.bucket
         self.register_outputs({"url": self.url, "cname": self.cname, "bucket_name": self.bucket_name})
 
-    def _site(self, name: str, bucket_name: pulumi.Input[str]) -> oss.Bucket:
+    def _site(self, name: str, values: dict[str, Any]) -> oss.Bucket:
         child = pulumi.ResourceOptions(parent=self)
-        bucket = oss.Bucket(f"{name}-site", bucket=bucket_name, opts=child)
+        bucket = oss.Bucket(
+            f"{name}-site", bucket=values["bucket_name"], force_destroy=values["force_destroy"], opts=child
+        )
         block = oss.BucketPublicAccessBlock(
             f"{name}-site-block", bucket=bucket.bucket, block_public_access=True, opts=child
         )
-        oss.BucketObject(
-            f"{name}-first-page",
-            bucket=bucket.bucket,
-            key="index.html",
-            content=_FIRST_PAGE,
-            content_type="text/html; charset=utf-8",
-            cache_control="no-cache",
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[block]),
-        )
+        if values["first_page"]:
+            oss.BucketObject(
+                f"{name}-first-page",
+                bucket=bucket.bucket,
+                key="index.html",
+                content=_FIRST_PAGE,
+                content_type="text/html; charset=utf-8",
+                cache_control="no-cache",
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[block]),
+            )
         return bucket
 
     def _private_origin_role(self, name: str, resource_name: pulumi.Input[str], bucket: oss.Bucket) -> None:

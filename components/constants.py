@@ -7,8 +7,15 @@ from typing import Final
 LAMBDA_RUNTIME: Final = "provided.al2023"
 FC_RUNTIME: Final = "custom.debian10"
 FC_PORT: Final = 9000
-FC_DISK_MB: Final = 512
+FC_SMALL_DISK_MB: Final = 512
+FC_LARGE_DISK_MB: Final = 10_240
 FC_START_COMMAND: Final = ("/code/bootstrap",)
+FC_PATH_WITH_NODE: Final = (
+    "/var/fc/lang/nodejs20/bin:/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin:/opt/bin"
+)
+"""PATH on `custom.debian10` with the Node.js that this image ships beside it."""
+SITE_HANDLER: Final = "handlers.site_build.handler"
+"""What the site build runs."""
 FC_LATEST: Final = "LATEST"
 """Qualifier of the unpublished version of an FC function."""
 FC_HTTP_METHODS: Final = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS")

@@ -9,11 +9,11 @@ import pulumi
 from pulumi_alicloud import fc, log, oss, ram
 
 from components.constants import (
-    FC_DISK_MB,
     FC_HTTP_METHODS,
     FC_LATEST,
     FC_PORT,
     FC_RUNTIME,
+    FC_SMALL_DISK_MB,
     FC_START_COMMAND,
     LOG_DELIMITERS,
 )
@@ -21,20 +21,34 @@ from components.package import custom_runtime_facts, sha256_of, source_facts
 from components.policies import fc_function, fc_trust
 from components.validation import validate
 from rules import fc_source
-from rules.fc import CPU_STEPS_PER_CORE, TABLE
+from rules.fc import CPU_STEPS_PER_CORE, FUNCTION, TABLE
+from rules.kind import pick
 
 _DEFAULTS: Final = {
     "memory_mb": 512,
+    "disk_mb": FC_SMALL_DISK_MB,
     "timeout_s": 30,
     "concurrency": 20,
     "initializer_timeout_s": 30,
     "pre_stop_timeout_s": 10,
+    "http_trigger": True,
     "auth": "function",
     "log_retention_days": 14,
     "read_prefixes": (),
     "write_prefixes": (),
+    "refresh_domains": (),
 }
 _LOGSTORE: Final = "function"
+_RULES: Final = (*TABLE, *pick(FUNCTION, "FC-DISK"))
+_HEALTH_PATH_VARIABLE: Final = "ISTHMUS_HEALTH_PATH"
+_HEALTH_SETTINGS: Final = {
+    "health_initial_delay_s": "initial_delay_seconds",
+    "health_period_s": "period_seconds",
+    "health_timeout_s": "timeout_seconds",
+    "health_failure_threshold": "failure_threshold",
+    "health_success_threshold": "success_threshold",
+}
+"""Our arguments and the cloud's names for them."""
 
 
 class FcWebFunctionArgs(TypedDict):
@@ -56,6 +70,8 @@ class FcWebFunctionArgs(TypedDict):
     """Memory in MB, a multiple of 64 from 128 to 32768. Defaults to 512."""
     cpu: NotRequired[pulumi.Input[float]]
     """vCPU in steps of 0.05, one for each 1 to 4 GB. Defaults to one for each 2 GB, rounded up to a step."""
+    disk_mb: NotRequired[pulumi.Input[int]]
+    """Disk in MB, 512 or 10240. Defaults to 512."""
     timeout_s: NotRequired[pulumi.Input[int]]
     """Seconds that one invocation may take, 1 to 86400. Defaults to 30."""
     concurrency: NotRequired[pulumi.Input[int]]
@@ -64,23 +80,40 @@ class FcWebFunctionArgs(TypedDict):
     """Seconds that an instance may take to initialize, 1 to 300. Defaults to 30."""
     pre_stop_timeout_s: NotRequired[pulumi.Input[int]]
     """Seconds that an instance may take to say goodbye, 1 to 90. Defaults to 10."""
+    http_trigger: NotRequired[bool]
+    """Whether the function has a URL. Defaults to true."""
     auth: NotRequired[pulumi.Input[str]]
     """`function`: the URL takes signed requests only; `anonymous`: it takes all. Defaults to function."""
     log_retention_days: NotRequired[pulumi.Input[int]]
     """Days that the log is kept, 1 to 3650. Defaults to 14."""
+    health_path: NotRequired[pulumi.Input[str]]
+    """Path of Function Compute's own health check, such as `/healthz`. Our runtime answers it as soon as the handler
+    is imported. Left out, there is no such check."""
+    health_initial_delay_s: NotRequired[pulumi.Input[int]]
+    """Seconds from the end of the initialization to the first check, 0 to 120. The cloud's default is 0."""
+    health_period_s: NotRequired[pulumi.Input[int]]
+    """Seconds between two checks, 1 to 120. The cloud's default is 3."""
+    health_timeout_s: NotRequired[pulumi.Input[int]]
+    """Seconds that an answer may take, 1 to 3. The cloud's default is 1."""
+    health_failure_threshold: NotRequired[pulumi.Input[int]]
+    """Failed checks in a row that make an instance unhealthy, 1 to 120. The cloud's default is 3."""
+    health_success_threshold: NotRequired[pulumi.Input[int]]
+    """Passed checks in a row that make an instance healthy, 1 to 120. The cloud's default is 1."""
     environment: NotRequired[pulumi.Input[Mapping[str, pulumi.Input[str]]]]
     """Environment variables, at most 4 KB in all. References to secrets belong here, secrets do not."""
     read_prefixes: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]
     """What the function may read of OSS, as `bucket/` or `bucket/prefix/`. Defaults to nothing."""
     write_prefixes: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]
     """What the function may read, write and delete in OSS, as `bucket/` or `bucket/prefix/`. Defaults to nothing."""
+    refresh_domains: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]
+    """CDN domains whose cached pages the function may have fetched anew. Defaults to none."""
 
 
 class FcWebFunction(pulumi.ComponentResource):
-    """A function on `custom.debian10` with its code bucket, role, log and HTTP trigger.
+    """A function on `custom.debian10` with its code bucket, role, log and, unless left out, HTTP trigger.
 
     The code's digest stands in its object key, so that changed code is a change that Pulumi sees. The role can write
-    this function's log and reach the given prefixes, and nothing else.
+    this function's log, reach the given prefixes and refresh the given CDN domains, and nothing else.
     """
 
     function_name: pulumi.Output[str]
@@ -88,7 +121,7 @@ class FcWebFunction(pulumi.ComponentResource):
     function_arn: pulumi.Output[str]
     """ARN of the function."""
     url: pulumi.Output[str]
-    """Public URL of the HTTP trigger, `https://<function>-<letters>.<region>.fcapp.run`."""
+    """Public URL of the HTTP trigger, `https://<function>-<letters>.<region>.fcapp.run`; empty without one."""
     role_arn: pulumi.Output[str]
     """ARN of the function's role."""
     log_project_name: pulumi.Output[str]
@@ -99,11 +132,13 @@ class FcWebFunction(pulumi.ComponentResource):
             f"FcWebFunction {name!r}",
             FcWebFunctionArgs,
             args,
-            (*TABLE, *fc_source.TABLE),
+            (*_RULES, *fc_source.TABLE),
             defaults=_DEFAULTS,
             derived={
                 **custom_runtime_facts(args.get("zip_path")),
                 **source_facts(args.get("zip_path"), args.get("handler")),
+                "has_health_path": args.get("health_path") is not None,
+                "health_settings": [name for name in _HEALTH_SETTINGS if args.get(name) is not None],
             },
         )
         super().__init__("isthmus:index:FcWebFunction", name, {}, opts)
@@ -120,11 +155,11 @@ class FcWebFunction(pulumi.ComponentResource):
             role=role.arn,
             memory_size=values["memory_mb"],
             cpu=values.get("cpu", pulumi.Output.from_input(values["memory_mb"]).apply(cpu_for)),
-            disk_size=FC_DISK_MB,
+            disk_size=values["disk_mb"],
             timeout=values["timeout_s"],
             instance_concurrency=values["concurrency"],
-            environment_variables=values.get("environment"),
-            custom_runtime_config={"commands": list(FC_START_COMMAND), "port": FC_PORT},
+            environment_variables=_environment(values),
+            custom_runtime_config=_custom_runtime(values),
             # The names only switch the hooks on: a custom runtime is called at fixed paths.
             instance_lifecycle_config={
                 "initializer": {"handler": "initialize", "timeout": values["initializer_timeout_s"]},
@@ -139,19 +174,10 @@ class FcWebFunction(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=[granted]),
         )
-        trigger = fc.V3Trigger(
-            f"{name}-http",
-            function_name=function.function_name,
-            qualifier=FC_LATEST,
-            trigger_name="http",
-            trigger_type="http",
-            trigger_config=pulumi.Output.from_input(values["auth"]).apply(_trigger_config),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
 
         self.function_name = function.function_name
         self.function_arn = function.function_arn
-        self.url = trigger.http_trigger.url_internet
+        self.url = self._url(name, function, values) if values["http_trigger"] else pulumi.Output.from_input("")
         self.role_arn = role.arn
         self.log_project_name = project.project_name
         self.register_outputs(
@@ -163,6 +189,19 @@ class FcWebFunction(pulumi.ComponentResource):
                 "log_project_name": self.log_project_name,
             }
         )
+
+    def _url(self, name: str, function: fc.V3Function, values: dict[str, Any]) -> pulumi.Output[str]:
+        """The URL of a new HTTP trigger."""
+        trigger = fc.V3Trigger(
+            f"{name}-http",
+            function_name=function.function_name,
+            qualifier=FC_LATEST,
+            trigger_name="http",
+            trigger_type="http",
+            trigger_config=pulumi.Output.from_input(values["auth"]).apply(_trigger_config),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return trigger.http_trigger.url_internet
 
     def _code(self, name: str, values: dict[str, Any]) -> oss.BucketObject:
         """The zip in a private bucket."""
@@ -216,6 +255,7 @@ class FcWebFunction(pulumi.ComponentResource):
             logstore=logstore.logstore_name,
             read_prefixes=values["read_prefixes"],
             write_prefixes=values["write_prefixes"],
+            refresh_domains=values["refresh_domains"],
         ).apply(lambda known: fc_function(**known))
         policy = ram.Policy(
             f"{name}-policy",
@@ -236,6 +276,24 @@ class FcWebFunction(pulumi.ComponentResource):
 def cpu_for(memory_mb: int) -> float:
     """One vCPU for each 2 GB, rounded up to the cloud's steps: in the middle of what it accepts."""
     return math.ceil(memory_mb / 2048 * CPU_STEPS_PER_CORE) / CPU_STEPS_PER_CORE
+
+
+def _custom_runtime(values: Mapping[str, Any]) -> fc.V3FunctionCustomRuntimeConfigArgsDict:
+    config: fc.V3FunctionCustomRuntimeConfigArgsDict = {"commands": list(FC_START_COMMAND), "port": FC_PORT}
+    if "health_path" in values:
+        check: Any = {theirs: values[ours] for ours, theirs in _HEALTH_SETTINGS.items() if ours in values}
+        check["http_get_url"] = values["health_path"]
+        config["health_check_config"] = check
+    return config
+
+
+def _environment(values: Mapping[str, Any]) -> pulumi.Input[Mapping[str, Any]] | None:
+    """The given variables; with them the path at which the runtime is to answer health checks, where it has to."""
+    given = values.get("environment")
+    if "health_path" not in values:
+        return given
+    path = values["health_path"]
+    return pulumi.Output.all(given or {}, path).apply(lambda known: {**known[0], _HEALTH_PATH_VARIABLE: known[1]})
 
 
 def _trigger_config(auth: str) -> str:

@@ -13,7 +13,8 @@ from components.validation import validate
 from rules.lambda_ import DIRECT_UPLOAD_BYTES, TABLE
 
 _DEFAULT_ARCHITECTURE: Final = "x86_64"
-_DEFAULTS: Final = {"memory_mb": 512, "timeout_s": 30, "log_retention_days": 14}
+_DEFAULTS: Final = {"memory_mb": 512, "timeout_s": 30, "log_retention_days": 14, "invoke_mode": "BUFFERED"}
+_INVOKE_MODE_VARIABLE: Final = "ISTHMUS_INVOKE_MODE"
 
 
 class LambdaCustomRuntimeArgs(TypedDict):
@@ -33,6 +34,9 @@ class LambdaCustomRuntimeArgs(TypedDict):
     """Days that the log is kept, one of the numbers that CloudWatch Logs knows. Defaults to 14."""
     environment: NotRequired[pulumi.Input[Mapping[str, pulumi.Input[str]]]]
     """Environment variables, at most 4 KB in all. References to secrets belong here, secrets do not."""
+    invoke_mode: NotRequired[str]
+    """What the URL does with a response: `BUFFERED`, or `RESPONSE_STREAM` to pass it on while it is made. Our runtime
+    learns it from the variable ISTHMUS_INVOKE_MODE. Defaults to BUFFERED."""
 
 
 class LambdaCustomRuntime(pulumi.ComponentResource):
@@ -81,11 +85,17 @@ class LambdaCustomRuntime(pulumi.ComponentResource):
             memory_size=values["memory_mb"],
             timeout=values["timeout_s"],
             logging_config={"log_format": "Text", "log_group": log_group.name},
-            environment={"variables": values["environment"]} if "environment" in values else None,
+            environment=_environment(values),
             # Without the policy the first invocations would run unlogged.
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[log_policy])),
         )
-        url = lambda_.FunctionUrl(f"{name}-url", function_name=function.name, authorization_type="AWS_IAM", opts=child)
+        url = lambda_.FunctionUrl(
+            f"{name}-url",
+            function_name=function.name,
+            authorization_type="AWS_IAM",
+            invoke_mode=values["invoke_mode"],
+            opts=child,
+        )
 
         self.function_name = function.name
         self.function_arn = function.arn
@@ -134,3 +144,12 @@ class LambdaCustomRuntime(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[block, versioning]),
         )
         return {"s3_bucket": code.bucket, "s3_key": code.key, "s3_object_version": code.version_id}
+
+
+def _environment(values: Mapping[str, Any]) -> lambda_.FunctionEnvironmentArgsDict | None:
+    """The given variables; with them the URL's mode where it streams, which a function cannot see by itself."""
+    given = values.get("environment")
+    if values["invoke_mode"] == "BUFFERED":
+        return None if given is None else {"variables": given}
+    mode = {_INVOKE_MODE_VARIABLE: values["invoke_mode"]}
+    return {"variables": pulumi.Output.from_input(given or {}).apply(lambda known: {**known, **mode})}

@@ -73,11 +73,17 @@ def fc_trust() -> str:
     return _document(_RAM_VERSION, [_trust("fc.aliyuncs.com")])
 
 
-def fc_function(project: str, logstore: str, read_prefixes: Sequence[str], write_prefixes: Sequence[str]) -> str:
-    """Lets a function write its log, read below some prefixes of buckets and write below others.
+def fc_function(
+    project: str,
+    logstore: str,
+    read_prefixes: Sequence[str],
+    write_prefixes: Sequence[str],
+    refresh_domains: Sequence[str] = (),
+) -> str:
+    """Lets a function write its log, read below some prefixes of buckets, write below others, and refresh CDN domains.
 
     Prefixes are `bucket/` or `bucket/prefix/`. Writing includes reading, replacing and deleting, and multipart uploads.
-    Source: Object Storage Service, Common examples of RAM policies.
+    Source: Object Storage Service, Common examples of RAM policies; Alibaba Cloud CDN, Authentication rules of the API.
     """
     log: Statement = {
         "Effect": "Allow",
@@ -91,7 +97,25 @@ def fc_function(project: str, logstore: str, read_prefixes: Sequence[str], write
     if write_prefixes:
         actions = ["oss:AbortMultipartUpload", "oss:DeleteObject", "oss:GetObject", "oss:ListParts", "oss:PutObject"]
         statements.append(_objects(actions, write_prefixes))
+    if refresh_domains:
+        domains = [f"acs:cdn:*:*:domain/{domain}" for domain in sorted(set(refresh_domains))]
+        statements.append({"Effect": "Allow", "Action": ["cdn:RefreshObjectCaches"], "Resource": domains})
     return _document(_RAM_VERSION, statements)
+
+
+def oss_trust() -> str:
+    """Lets OSS assume the role with which it reports events to a function."""
+    return _document(_RAM_VERSION, [_trust("oss.aliyuncs.com")])
+
+
+def fc_invoke(function_arn: str) -> str:
+    """Lets one function, any version of it, be invoked. Source: Function Compute, OSS triggers."""
+    statement: Statement = {
+        "Effect": "Allow",
+        "Action": ["fc:InvokeFunction"],
+        "Resource": [function_arn, f"{function_arn}/*"],
+    }
+    return _document(_RAM_VERSION, [statement])
 
 
 def cdn_trust() -> str:

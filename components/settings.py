@@ -12,8 +12,9 @@ from typing import Any
 import pulumi
 
 from components.validation import ProgramError
-from rules import catalogue, cdn, cloudfront, edge, fc, interpreter, lambda_, regions
+from rules import catalogue, cdn, cloudfront, edge, fc, interpreter, lambda_, regions, site
 from rules.finding import Finding
+from rules.kind import pick
 from rules.rule import Report, check
 
 _WHERE = "settings"
@@ -28,6 +29,8 @@ class Settings:
 
     aws: bool
     alibaba: bool
+    application: str
+    """`hello`, `site_build` or `both`."""
     handler: str
     """`package.module.function`."""
     interpreter: str
@@ -42,6 +45,7 @@ class Settings:
     memory_mb: int
     timeout_s: int
     log_retention_days: int
+    streaming: bool
     fc_auth: str
     fc_concurrency: int
     cdn_domain: str
@@ -50,10 +54,29 @@ class Settings:
     cdn_certificate_id: str
     """Empty where the CDN is to answer HTTP only."""
     cdn_private_origin_role: bool
+    site_memory_mb: int
+    site_timeout_s: int
+    site_prune: bool
+    force_destroy: bool
+    """Whether the buckets for projects and site go with all that they hold."""
     rules_off: tuple[str, ...]
     """Ids of rules that are not to be held against this stack."""
     aws_region: str
     alicloud_region: str
+
+    @property
+    def has_hello(self) -> bool:
+        """Whether `handler` is deployed."""
+        return self.application != "site_build"
+
+    @property
+    def has_site_build(self) -> bool:
+        return self.application != "hello"
+
+    @property
+    def on_aws(self) -> bool:
+        """Whether AWS gets anything. Its image has no Node.js, so that sites are built on Function Compute alone."""
+        return self.aws and self.has_hello
 
     @classmethod
     def from_config(cls) -> Settings:
@@ -72,6 +95,7 @@ class Settings:
 
 def _check(values: Mapping[str, Any]) -> Report:
     report = _held(interpreter.TABLE, _renamed(values, "interpreter", "architecture", "bootstrap_path"))
+    report += _held(site.SETTINGS, _renamed(values, "application", "alibaba", "cdn_domain"))
     if values.get("aws") is False and values.get("alibaba") is False:
         report += Report(errors=(_nothing_to_deploy(),))
     if values.get("aws"):
@@ -105,6 +129,8 @@ def _check_alibaba(values: Mapping[str, Any]) -> Report:
         region="alicloud_region",
     )
     report = _held(fc.TABLE, function)
+    build = _renamed(values, memory_mb="site_memory_mb", timeout_s="site_timeout_s")
+    report += _held(pick(fc.TABLE, "FC-MEMORY", "FC-TIMEOUT"), build)
     if values.get("cdn_domain"):
         report += _held(cdn.TABLE, _renamed(values, domain_name="cdn_domain", scope="cdn_scope"))
     return report

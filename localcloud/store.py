@@ -14,11 +14,13 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from localcloud.objects import SCHEMA, Objects, migrate
 
 LOCAL_DIR_VARIABLE = "ISTHMUS_LOCAL_DIR"
 """Environment variable that names the folder of the local clouds' state."""
@@ -26,14 +28,15 @@ LOCAL_DIR_VARIABLE = "ISTHMUS_LOCAL_DIR"
 _BUSY_SECONDS = 30.0
 _KEPT_LOG_LINES = 20_000
 _TRIM_EVERY = 500
+_BUCKET_TYPES = {"oss": "alicloud:oss/bucket:Bucket", "s3": "aws:s3/bucket:Bucket"}
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (
     type TEXT NOT NULL, id TEXT NOT NULL, urn TEXT NOT NULL,
     properties TEXT NOT NULL, private TEXT NOT NULL, PRIMARY KEY (type, id));
-CREATE TABLE IF NOT EXISTS objects (
-    bucket TEXT NOT NULL, key TEXT NOT NULL, blob TEXT NOT NULL, size INTEGER NOT NULL,
-    headers TEXT NOT NULL, modified REAL NOT NULL, PRIMARY KEY (bucket, key));
+CREATE TABLE IF NOT EXISTS invocations (
+    id TEXT PRIMARY KEY, function TEXT NOT NULL, payload BLOB NOT NULL, submitted REAL NOT NULL,
+    attempts INTEGER NOT NULL, due REAL NOT NULL, cause TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS logs (
     number INTEGER PRIMARY KEY AUTOINCREMENT, log_group TEXT NOT NULL, stream TEXT NOT NULL,
     time REAL NOT NULL, message TEXT NOT NULL);
@@ -58,18 +61,20 @@ class Resource:
 
 
 @dataclass(frozen=True)
-class StoredObject:
-    """One object of a bucket (OSS or S3)."""
+class QueuedInvocation:
+    """One asynchronous invocation that is not yet done."""
 
-    bucket: str
-    key: str
-    blob: str
-    """SHA-256 of the bytes, in hex: the name of the blob."""
-    size: int
-    headers: dict[str, str]
-    """Lower-case response headers that were given at the upload, such as `content-type`."""
-    modified: float
-    """Seconds since the epoch."""
+    id: str
+    """The request id."""
+    function: str
+    payload: bytes
+    submitted: float
+    """Seconds since the epoch, like `due`."""
+    attempts: int
+    """How often it was tried."""
+    due: float
+    cause: str
+    """What asked for it, for the log."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,10 @@ class Store:
         self._db = sqlite3.connect(root / "cloud.db", timeout=_BUSY_SECONDS, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(_SCHEMA)
+        self._db.executescript(_SCHEMA + SCHEMA)
+        migrate(self._db, _BUCKET_TYPES, root)
+        self.oss = Objects(self._db, root, "oss")
+        self.s3 = Objects(self._db, root, "s3")
 
     @classmethod
     def from_environment(cls) -> Store:
@@ -176,27 +184,27 @@ class Store:
     def blob_path(self, digest: str) -> Path:
         return self._blobs / digest
 
-    # Objects in buckets
+    # Asynchronous invocations
 
-    def put_object(self, bucket: str, key: str, data: bytes | Path, headers: Mapping[str, str]) -> StoredObject:
-        blob = self.put_blob(data)
-        stored = StoredObject(bucket, key, blob, self.blob_path(blob).stat().st_size, dict(headers), time.time())
-        self._db.execute(
-            "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?)",
-            (bucket, key, blob, stored.size, json.dumps(stored.headers), stored.modified),
+    def enqueue(self, invocation: QueuedInvocation) -> None:
+        """Add an invocation or replace it as a whole."""
+        values = (
+            invocation.id,
+            invocation.function,
+            invocation.payload,
+            invocation.submitted,
+            invocation.attempts,
+            invocation.due,
+            invocation.cause,
         )
-        return stored
+        self._db.execute("INSERT OR REPLACE INTO invocations VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
-    def get_object(self, bucket: str, key: str) -> StoredObject | None:
-        row = self._db.execute("SELECT * FROM objects WHERE bucket = ? AND key = ?", (bucket, key)).fetchone()
-        return _object(row) if row else None
+    def queued(self) -> list[QueuedInvocation]:
+        """Every invocation that is not yet done, the next one first."""
+        return [QueuedInvocation(*row) for row in self._db.execute("SELECT * FROM invocations ORDER BY due, submitted")]
 
-    def list_objects(self, bucket: str, prefix: str = "") -> list[StoredObject]:
-        rows = self._db.execute("SELECT * FROM objects WHERE bucket = ? ORDER BY key", (bucket,))
-        return [_object(row) for row in rows if row[1].startswith(prefix)]
-
-    def delete_object(self, bucket: str, key: str) -> None:
-        self._db.execute("DELETE FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
+    def dequeue(self, id_: str) -> None:
+        self._db.execute("DELETE FROM invocations WHERE id = ?", (id_,))
 
     # Logs
 
@@ -219,10 +227,6 @@ class Store:
 
 def _resource(row: tuple[str, str, str, str, str]) -> Resource:
     return Resource(row[0], row[1], row[2], json.loads(row[3]), json.loads(row[4]))
-
-
-def _object(row: tuple[str, str, str, int, str, float]) -> StoredObject:
-    return StoredObject(row[0], row[1], row[2], row[3], json.loads(row[4]), row[5])
 
 
 def _digest(data: bytes | Path) -> str:

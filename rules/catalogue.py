@@ -19,6 +19,7 @@ from rules import (
     lambda_,
     ram,
     regions,
+    site,
     url_access,
 )
 from rules.resources import KINDS
@@ -37,6 +38,7 @@ _TABLES: Final[tuple[tuple[str, tuple[Rule, ...]], ...]] = (
     (_ALIBABA, (*fc.TABLE, *fc_source.TABLE)),
     (_ALIBABA, alibaba_links.TABLE),
     (_ALIBABA, cdn.TABLE),
+    (_ALIBABA, (*site.TABLE, *site.SETTINGS)),
     (_ALIBABA, (*ram.FC_TRUST, *ram.OSS_TRUST)),
     *((_AWS if type_.startswith("aws:") else _ALIBABA, part.table) for type_, parts in KINDS.items() for part in parts),
 )

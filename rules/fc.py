@@ -31,6 +31,7 @@ LARGE_ZIP_REGIONS = frozenset(
 )
 
 _LIMITS = "Function Compute, Limits"
+_HEALTH = "Function Compute, Health checks of instances"
 _MEBIBYTE = 1024 * 1024
 _LARGE_ZIP = 500 * _MEBIBYTE
 _SMALL_ZIP = 100 * _MEBIBYTE
@@ -43,6 +44,36 @@ def _cpu_fits(cpu: object, memory_mb: object) -> bool:
     memory_gb = memory_mb / 1024
     return abs(steps - round(steps)) < 1e-6 and memory_gb / 4 <= cpu <= memory_gb
 
+
+def _number(id_: str, fact: str, low: int, high: int, *, unit: str = "", source: str) -> Rule:
+    return Rule(
+        id=id_,
+        facts=(fact,),
+        holds=between(low, high),
+        accepts=f"a whole number from {low} to {high}{unit}",
+        remedy="choose a number in that range",
+        source=source,
+    )
+
+
+HEALTH = (
+    Rule(
+        id="FC-HEALTH-PATH",
+        facts=("health_path",),
+        holds=matches(r"/[!-~]*"),
+        accepts="a path that begins with a slash, of printable ASCII without spaces, such as /healthz",
+        remedy="write the path as a client would request it",
+        source=_HEALTH,
+    ),
+    _number("FC-HEALTH-DELAY", "health_initial_delay_s", 0, 120, unit=" (seconds)", source=_HEALTH),
+    _number("FC-HEALTH-PERIOD", "health_period_s", 1, 120, unit=" (seconds)", source=_HEALTH),
+    _number("FC-HEALTH-TIMEOUT", "health_timeout_s", 1, 3, unit=" (seconds)", source=_HEALTH),
+    _number("FC-HEALTH-FAILURES", "health_failure_threshold", 1, 120, unit=" (checks in a row)", source=_HEALTH),
+    _number("FC-HEALTH-SUCCESSES", "health_success_threshold", 1, 120, unit=" (checks in a row)", source=_HEALTH),
+)
+"""What a custom health check may be. The ranges are those of the API's reference, CustomHealthCheckConfig."""
+
+LIFE_CYCLE_PATHS = ("/initialize", "/invoke", "/pre-stop")
 
 ENVIRONMENT = environment_rules(
     "FC",
@@ -156,24 +187,30 @@ TABLE = (
         remedy="build the program for x86_64",
         source="Function Compute, Custom runtimes",
     ),
+    *HEALTH,
+    Rule(
+        id="FC-HEALTH-UNUSED",
+        facts=("health_settings", "has_health_path"),
+        holds=lambda settings, has_path: has_path or not settings,
+        shown=lambda settings, _has_path: listed(settings),
+        accepts="left out where there is no health_path, which alone switches the check on",
+        remedy="give health_path, or leave these arguments out",
+        source=_HEALTH,
+    ),
+    Rule(
+        id="FC-HEALTH-LIFE-CYCLE",
+        facts=("health_path",),
+        holds=lambda path: path not in LIFE_CYCLE_PATHS,
+        accepts=f"another path than {listed(LIFE_CYCLE_PATHS)}, at which Function Compute calls the instance's hooks",
+        remedy="choose a path of its own, such as /healthz",
+        source="Function Compute, Configure instance lifecycles",
+    ),
     *ENVIRONMENT,
 )
 
 _CUSTOM = "Function Compute, Custom runtimes"
 _HTTP_METHODS = {"GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"}
 _INLINE_ZIP = 100 * _MEBIBYTE
-_HEALTH = "Function Compute, Health checks of instances"
-
-
-def _number(id_: str, fact: str, low: int, high: int, *, unit: str = "", source: str) -> Rule:
-    return Rule(
-        id=id_,
-        facts=(fact,),
-        holds=between(low, high),
-        accepts=f"a whole number from {low} to {high}{unit}",
-        remedy="choose a number in that range",
-        source=source,
-    )
 
 
 FUNCTION = (
@@ -213,9 +250,7 @@ FUNCTION = (
     ),
     *START,
     _number("FC-PORT", "port", 1, 65_535, source=_CUSTOM),
-    _number("FC-HEALTH-DELAY", "health_initial_delay_s", 0, 120, unit=" (seconds)", source=_HEALTH),
-    _number("FC-HEALTH-PERIOD", "health_period_s", 1, 120, unit=" (seconds)", source=_HEALTH),
-    _number("FC-HEALTH-TIMEOUT", "health_timeout_s", 1, 3, unit=" (seconds)", source=_HEALTH),
+    *HEALTH,
     Rule(
         id="FC-LOG-BEGIN",
         facts=("log_begin_rule",),

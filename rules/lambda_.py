@@ -49,6 +49,15 @@ ENVIRONMENT = environment_rules(
     source="Lambda Developer Guide, Working with Lambda environment variables",
 )
 
+_URL_MODE = Rule(
+    id="LAMBDA-URL-MODE",
+    facts=("invoke_mode",),
+    holds=one_of(("BUFFERED", "RESPONSE_STREAM")),
+    accepts="BUFFERED or RESPONSE_STREAM",
+    remedy="choose BUFFERED, or RESPONSE_STREAM for responses that are to arrive while they are made",
+    source="Lambda API Reference, CreateFunctionUrlConfig",
+)
+
 TABLE = (
     *CUSTOM_RUNTIME_ZIP,
     *handler_rules("LAMBDA"),
@@ -110,6 +119,7 @@ TABLE = (
         remedy="leave out what the handler does not import",
         source=_QUOTAS,
     ),
+    _URL_MODE,
     *ENVIRONMENT,
 )
 
@@ -228,14 +238,7 @@ FUNCTION_URL = (
         remedy="create an alias for that version and name it",
         source="Lambda API Reference, CreateFunctionUrlConfig",
     ),
-    Rule(
-        id="LAMBDA-URL-MODE",
-        facts=("invoke_mode",),
-        holds=one_of(("BUFFERED", "RESPONSE_STREAM")),
-        accepts="BUFFERED or RESPONSE_STREAM",
-        remedy="choose one of these",
-        source="Lambda API Reference, CreateFunctionUrlConfig",
-    ),
+    _URL_MODE,
     Rule(
         id="LAMBDA-URL-CORS-AGE",
         facts=("cors_max_age_s",),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from urllib.parse import unquote
 
 from runtime import aio, gateway, logs
@@ -16,17 +17,18 @@ from runtime.hooks import on_shutdown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Iterator
+    from collections.abc import Awaitable, Callable, Generator, Iterator, MutableMapping
     from typing import Any
 
     from runtime.aio import Put
     from runtime.context import Context
 
     Message = dict[str, Any]
-    Application = Callable[
-        [dict[str, Any], Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Any
-    ]
+    Sent = MutableMapping[str, Any]
+    Application = Callable[[dict[str, Any], Callable[[], Awaitable[Message]], Callable[[Sent], Awaitable[None]]], Any]
 
+_LOOK_SECONDS = 0.25
+"""How often a connection is looked at while the application waits for its end."""
 _VERSIONS = {"version": "3.0", "spec_version": "2.4"}
 
 
@@ -34,11 +36,11 @@ class ApplicationError(RuntimeError):
     """The application does not keep to ASGI, or could not start."""
 
 
-def adapt(app: Application, *, stream: bool | None = None, lifespan: bool = True) -> Adapter:
+def adapt(app: Application, *, stream: bool = True, lifespan: bool = True) -> Adapter:
     """The handler for `app`.
 
-    `stream`: send the body as it comes. None: on Function Compute yes, on Lambda no; say True there when the function
-    URL's invoke mode is RESPONSE_STREAM. `lifespan`: whether to tell the application of startup and shutdown.
+    `stream`: send the body as it comes, wherever the caller can see it so; else whole. `lifespan`: whether to tell
+    the application of startup and shutdown.
     """
     return Adapter(app, stream=stream, lifespan=lifespan)
 
@@ -46,7 +48,7 @@ def adapt(app: Application, *, stream: bool | None = None, lifespan: bool = True
 class Adapter:
     """A handler; made by `adapt`."""
 
-    def __init__(self, app: Application, *, stream: bool | None, lifespan: bool) -> None:
+    def __init__(self, app: Application, *, stream: bool, lifespan: bool) -> None:
         self._app = app
         self._stream = stream
         self._lifespan = _Lifespan(app) if lifespan else None
@@ -67,7 +69,7 @@ class Adapter:
         try:
             start = next(messages)
             # A body in one piece gains nothing from being streamed, and keeps its Content-Length.
-            streamed = gateway.may_stream(wanted=self._stream) and not exchange.complete
+            streamed = self._stream and not exchange.complete
             return gateway.reply(start[0], start[1], _body(messages), stream=streamed)
         except BaseException:
             messages.close()
@@ -102,10 +104,19 @@ class _Exchange:
         if self._body is not None:
             body, self._body = self._body, None
             return {"type": "http.request", "body": body, "more_body": False}
-        await self._ended.wait()
+        await self._until_over()
         return {"type": "http.disconnect"}
 
-    async def _send(self, message: Message) -> None:
+    async def _until_over(self) -> None:
+        """Wait for the end of the response, or for the caller to go where that can be seen."""
+        context: Context = self._scope["runtime.context"]
+        if context.caller is None:
+            await self._ended.wait()
+        while not (self._ended.is_set() or context.caller_gone):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), _LOOK_SECONDS)
+
+    async def _send(self, message: Sent) -> None:
         kind = message["type"]
         if kind == "http.response.start" and self._start is None:
             fields = [
@@ -146,7 +157,7 @@ class _Lifespan:
 
     async def _startup(self) -> bool:
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
-        self._outbox: asyncio.Queue[Message] = asyncio.Queue()
+        self._outbox: asyncio.Queue[Sent] = asyncio.Queue()
         scope = {"type": "lifespan", "asgi": _VERSIONS, "state": self._state}
         self._task = asyncio.ensure_future(self._app(scope, self._inbox.get, self._outbox.put))
         self._inbox.put_nowait({"type": "lifespan.startup"})
@@ -164,7 +175,7 @@ class _Lifespan:
         if answer is not None and answer["type"] == "lifespan.shutdown.failed":
             logs.error(f"the application's shutdown failed: {answer.get('message', '')}")
 
-    async def _answer(self) -> Message | None:
+    async def _answer(self) -> Sent | None:
         answer = asyncio.ensure_future(self._outbox.get())
         await asyncio.wait({answer, self._task}, return_when=asyncio.FIRST_COMPLETED)
         if answer.done():

@@ -56,6 +56,8 @@ def use_orjson() -> None:
     """From now on let orjson do the work, if it can be imported."""
     global _orjson  # noqa: PLW0603
     try:
+        import orjson  # pyright: ignore[reportMissingImports]  # noqa: F401 - alone first: most zips are without it
+
         from runtime import orjson_codec
     except Exception:  # noqa: BLE001 - not there, or built for another machine: the standard library is as good
         return

@@ -12,6 +12,7 @@ from time import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _socket import socket
     from collections.abc import Mapping
     from typing import Any, Literal
 
@@ -45,6 +46,14 @@ class Function:
             "invoked_function_arn": "",
         }
         """The attributes that every context begins with."""
+
+    def called(self, fields: Mapping[str, str]) -> Function:
+        """This function as one caller names it; `fields`: attributes of the context that differ."""
+        copy = Function.__new__(Function)
+        for name in Function.__slots__:
+            setattr(copy, name, getattr(self, name))
+        copy.fields = {**self.fields, **fields}
+        return copy
 
 
 class Credentials:
@@ -107,6 +116,8 @@ class Context:
     """X-Ray trace header, `Root=…;Parent=…;Sampled=…`."""
     key_headers: tuple[str, str, str] = ("", "", "")
     """Keys that came with an FC request; read `credentials` instead."""
+    caller: socket | None = None
+    """The connection that an FC request came by; ask `caller_gone` instead."""
     _w3c: Mapping[str, str] = {}
     cloud: Literal["aws", "alibaba"]
     function_name: str
@@ -144,6 +155,23 @@ class Context:
             names = ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN")
         key, secret, token = (os.environ.get(prefix + name, "") for name in names)
         return Credentials(key, secret, token) if key and secret else Credentials(*self.key_headers)
+
+    @property
+    def caller_gone(self) -> bool:
+        """Whether the caller on FC has closed its connection, so that work nobody waits for may end early.
+
+        Looked up at each call. Never true on Lambda, where only the cloud is connected and runs a handler to its end.
+        """
+        if self.caller is None:
+            return False
+        from select import POLLERR, POLLHUP, POLLRDHUP, poll
+
+        poller = poll()
+        try:
+            poller.register(self.caller, POLLRDHUP | POLLHUP | POLLERR)
+        except ValueError:  # closed on our side: the request was answered, or given up, long ago
+            return True
+        return bool(poller.poll(0))
 
     def set_client_context(self, fields: Mapping[str, Any]) -> None:
         """Take what the caller sent: `client`, `custom`, `env`, and `w3c` for the trace context."""

@@ -18,12 +18,13 @@ from runtime.handler import is_streamed, load, settled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _socket import socket
     from collections.abc import Callable, Generator
     from typing import Any, Self
 
     from runtime.errors import Failure
     from runtime.handler import Handler
-    from runtime.http11 import Request
+    from runtime.http_head import Request
     from runtime.streams import Pieces
 
 _LONGEST_TIMEOUT_S = 86_400
@@ -52,6 +53,9 @@ class FcFunction:
             ("POST", "/invoke"): self._invoke,
             ("GET", "/pre-stop"): self._pre_stop,
         }
+        health_path = os.environ.get("ISTHMUS_HEALTH_PATH")
+        if health_path:
+            self._lifecycle["GET", health_path] = self._health
 
     def load(self) -> None:
         """Import the handler, once; requests that come earlier wait for it. Never raises: the answers tell."""
@@ -64,9 +68,10 @@ class FcFunction:
             logs.failure("alibaba", self._failed)
         self._loading.release()
 
-    def answer(self, request: Request) -> web.Reply:
-        """The reply to one request. Never raises."""
-        context = _context(self._function, request.headers)
+    def answer(self, request: Request, caller: socket) -> web.Reply:
+        """The reply to one request, which came from `caller`. Never raises."""
+        context = _context(self._function, request)
+        context.caller = caller
         contexts.current.set(context)
         # Public requests may use these paths too: FC marks them, and no client can send its `x-fc-*` headers.
         if request.headers.get("x-fc-control-path") == _PUBLIC:
@@ -117,6 +122,14 @@ class FcFunction:
                 return web.Reply(200, b"")
             marked.failed = True
             return web.Reply(500, b"", head=_FAILED)
+
+    def _health(self, _request: Request, _context: Context) -> web.Reply:
+        """Well once the handler is imported; a check that comes earlier waits (Function Compute, "Health checks")."""
+        try:
+            self._wait()
+        except InitError:
+            return web.Reply(503, b"")  # told in the log when the import failed
+        return web.Reply(200, b"")
 
     def _streamed(self, result: Any, marked: _Marked) -> web.Reply:
         """A reply that has fetched its first piece: what fails before that is an ordinary failure."""
@@ -191,20 +204,38 @@ class _Marked:
         logs.flush()
 
 
-def _context(function: Function, headers: dict[str, str]) -> Context:
-    """Where a header is missing or empty (both occur), what the environment told stands."""
-    get = headers.get
+def _context(function: Function, request: Request) -> Context:
+    get = request.headers.get
+    known = request.shared.get("context")
+    if known is None:
+        known = request.shared["context"] = _constant(function, get)
+    called, timeout_ms, keys = known
+    context = Context(called, get("x-fc-request-id", ""), time() * 1000 + timeout_ms)
+    if keys is not None:
+        context.key_headers = keys
+    return context
+
+
+def _constant(
+    function: Function, get: Callable[[str, str], str]
+) -> tuple[Function, float, tuple[str, str, str] | None]:
+    """What requests have in common: the function as the caller names it, milliseconds of its timeout, keys.
+
+    Where a header is missing or empty (both occur), what the environment told stands.
+    """
     timeout = get("x-fc-function-timeout", "")
     seconds = int(timeout) if timeout.isdecimal() and timeout != "0" else _LONGEST_TIMEOUT_S
-    context = Context(function, get("x-fc-request-id", ""), (time() + seconds) * 1000)
-    context.function_name = get("x-fc-function-name") or function.name
-    context.function_version = get("x-fc-version-id") or get("x-fc-qualifier") or function.version
-    context.memory_limit_in_mb = get("x-fc-function-memory") or function.memory_mb
-    context.region = get("x-fc-region") or function.region
-    context.account_id = get("x-fc-account-id") or function.account_id
-    context.log_group_name = f"{get('x-fc-service-logproject', '')}/{get('x-fc-service-logstore', '')}".strip("/")
-    context.invoked_function_arn = f"acs:fc:{context.region}:{context.account_id}:functions/{context.function_name}"
-    key, secret, token = (get(name, "") for name in _KEY_HEADERS)
-    if key and secret:
-        context.key_headers = (key, secret, token)
-    return context
+    name = get("x-fc-function-name", "") or function.name
+    region = get("x-fc-region", "") or function.region
+    account_id = get("x-fc-account-id", "") or function.account_id
+    fields = {
+        "function_name": name,
+        "function_version": get("x-fc-version-id", "") or get("x-fc-qualifier", "") or function.version,
+        "memory_limit_in_mb": get("x-fc-function-memory", "") or function.memory_mb,
+        "region": region,
+        "account_id": account_id,
+        "log_group_name": f"{get('x-fc-service-logproject', '')}/{get('x-fc-service-logstore', '')}".strip("/"),
+        "invoked_function_arn": f"acs:fc:{region}:{account_id}:functions/{name}",
+    }
+    key, secret, token = (get(header, "") for header in _KEY_HEADERS)
+    return function.called(fields), seconds * 1000.0, (key, secret, token) if key and secret else None

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from binascii import b2a_base64
-
-from runtime.web import Request
+from runtime.web import Request, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,15 +32,6 @@ def fields_of(request: Request) -> list[tuple[str, str]]:
     return fields
 
 
-def may_stream(*, wanted: bool | None) -> bool:
-    """Whether a reply may go out piece by piece; `wanted`: what the adapter was told, None for nothing.
-
-    Function Compute always passes pieces on. A Lambda function URL does so only in the invoke mode RESPONSE_STREAM,
-    which the function cannot see, and would garble the reply in the other one.
-    """
-    return "AWS_LAMBDA_RUNTIME_API" not in os.environ if wanted is None else wanted
-
-
 def reply(status: int, fields: Iterable[tuple[str, str]], pieces: Iterator[bytes], *, stream: bool) -> dict[str, Any]:
     """A reply of payload format 2.0, its body `pieces` themselves or all of them joined."""
     headers: dict[str, str] = {}
@@ -62,10 +50,5 @@ def reply(status: int, fields: Iterable[tuple[str, str]], pieces: Iterator[bytes
         headers.pop("content-length", None)
         result["body"] = pieces
         return result
-    body = b"".join(pieces)
-    try:
-        result["body"] = body.decode()
-    except UnicodeDecodeError:
-        result["body"] = b2a_base64(body, newline=False).decode("ascii")
-        result["isBase64Encoded"] = True
+    result["body"], result["isBase64Encoded"] = text_of(b"".join(pieces))
     return result

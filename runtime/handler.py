@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Any, Context], Any]
 
+URL_STREAMS = os.environ.get("ISTHMUS_INVOKE_MODE") == "RESPONSE_STREAM"
+"""Whether the Lambda function URL in front passes pieces on: its invoke mode, which a function cannot see by itself."""
 _PLAIN = frozenset({dict, list, tuple, str, bytes, int, float, bool, type(None)})
 
 

@@ -7,143 +7,32 @@ view of that buffer, so that neither a Content-Length body nor a single chunk is
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
+from runtime.http_head import (
+    FIELD_BYTES,
+    HEAD_LIMIT,
+    UNTIL_CLOSE,
+    BadMessageError,
+    fields_of,
+    requests,
+    responses,
+)
 
-HEAD_LIMIT = 65_536
-"""Bytes of a start line with its header fields; also of a trailer section."""
-FIELD_LIMIT = 256
-"""Header fields of one message."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runtime.http_head import Message, Reader, Request, Response
+
+
 _CHUNK_LINE_LIMIT = 256
 _CHUNK_DIGITS = 15
-_LENGTH_DIGITS = 18
 _GROWTH = 1_048_576
 _KEPT_SIZES = 16
-_MEMO_FIELDS, _MEMO_LENGTH = 256, 128
-
-CHUNKED = -1
-UNTIL_CLOSE = -2
-
-_TOKEN_CHARS = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # noqa: S105
-_FIELD_BYTES = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _HEX = b"0123456789abcdefABCDEF"
-_ONCE = frozenset({"content-length", "transfer-encoding", "host"})
-
-_memo: dict[str, tuple[str, str]] = {}
-"""Header lines seen lately with what they say: most of a head repeats from message to message."""
-_names: dict[str, str] = {}
-"""Header names seen lately, in lower case."""
-_VARYING = frozenset(
-    {
-        "lambda-runtime-aws-request-id", "lambda-runtime-deadline-ms", "lambda-runtime-invocation-id",
-        "lambda-runtime-trace-id", "x-amzn-trace-id", "x-fc-request-id", "x-request-id", "content-length",
-    }
-)  # fmt: skip
-"""Fields that no two messages share; kept, they would drive out those that repeat."""
-_heads: dict[str, Response] = {}
-"""Short heads of responses seen lately: within one second, all that acknowledge a result are the same."""
-_status_lines: dict[str, tuple[int, int]] = {}
-_HEADS, _HEAD_LENGTH = 16, 256
-
-
-class BadMessageError(Exception):
-    """What the peer sent is no HTTP/1.1 message that we accept. `status` is the answer a server gives."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
-class Message:
-    """Header names are lower-case, repeated fields joined with a comma. `body` is valid until `Parser.space()`."""
-
-    __slots__ = ("body", "headers", "keep_alive", "length", "minor")
-    headers: dict[str, str]
-    length: int
-    """Bytes of the body, or CHUNKED, or UNTIL_CLOSE."""
-    keep_alive: bool
-    minor: int
-    """0 for HTTP/1.0, 1 for HTTP/1.1."""
-    body: memoryview
-
-    def _frame(self, minor: int) -> None:
-        self.minor = minor
-        get = self.headers.get
-        connection = get("connection")
-        if connection is None:
-            self.keep_alive = minor == 1
-        else:
-            options = [option.strip(" \t") for option in connection.lower().split(",")]
-            self.keep_alive = "close" not in options and (minor == 1 or "keep-alive" in options)
-        coding = get("transfer-encoding")
-        length = get("content-length")
-        if coding is not None:
-            self.length = _chunked(coding, length, minor)
-        elif length is None:
-            self.length = 0
-        elif length.isascii() and length.isdigit() and len(length) <= _LENGTH_DIGITS:
-            self.length = int(length)
-        else:
-            raise BadMessageError(400, "malformed Content-Length")
-
-
-class Request(Message):
-    __slots__ = ("expects_continue", "method", "target")
-    method: str
-    target: str
-    """As sent: a path that starts with `/` (with its query), an absolute http URL, or `*`."""
-
-    def __init__(self, head: str) -> None:
-        line, self.headers = _head(head.removeprefix("\r\n"))
-        try:
-            self.method, self.target, version = line.split(" ")
-        except ValueError:
-            raise BadMessageError(400, "malformed request line") from None
-        if not is_token(self.method):
-            raise BadMessageError(400, "malformed method")
-        if not (self.target.isascii() and self.target.isprintable()):
-            raise BadMessageError(400, "malformed request target")
-        if self.target[:1] != "/" and self.target != "*" and self.target[:7].lower() != "http://":
-            raise BadMessageError(400, "unsupported form of request target")
-        minor = _minor_version(version)
-        if minor == 1 and "host" not in self.headers:
-            raise BadMessageError(400, "no Host")
-        expectation = self.headers.get("expect")
-        self.expects_continue = expectation is not None
-        """Whether the client waits for `100 Continue` before it sends the body (RFC 9110, 10.1.1)."""
-        if expectation is not None and expectation.lower() != "100-continue":
-            raise BadMessageError(417, "an expectation other than 100-continue")
-        self._frame(minor)
-
-
-class Response(Message):
-    __slots__ = ("status",)
-    status: int
-
-    def __init__(self, head: str) -> None:
-        line, self.headers = _head(head)
-        known = _status_lines.get(line)
-        if known is None:
-            known = _status_lines[line] = _status(line)
-            if len(_status_lines) > _HEADS:
-                _status_lines.clear()
-        self.status, minor = known
-        self._frame(minor)
-        if self.status < 200 or self.status in {204, 304}:
-            self.length = 0
-        elif self.length == 0 and "content-length" not in self.headers:
-            self.keep_alive = False
-            self.length = UNTIL_CLOSE
-
-    def again(self) -> Response:
-        """The same head before its body."""
-        copy = Response.__new__(Response)
-        copy.headers, copy.length, copy.keep_alive = self.headers, self.length, self.keep_alive
-        copy.minor, copy.status = self.minor, self.status
-        return copy
 
 
 class Parser:
     """One direction of one connection; messages come out in order. Not safe for two threads at once."""
+
+    _reader: Reader
 
     def __init__(self, *, size: int, body_limit: int) -> None:
         """`size`: bytes of the buffer at first. `body_limit`: bytes of a body above which it is refused (413)."""
@@ -157,9 +46,7 @@ class Parser:
         self._body_end = 0  # of what is decoded of a chunked body
         self._end = 0  # of what was received
         self._left = 0  # bytes that the current chunk still lacks
-
-    def _read_head(self, head: str) -> Message:
-        raise NotImplementedError
+        self._head_length = 0  # of the last message
 
     @property
     def empty(self) -> bool:
@@ -254,11 +141,18 @@ class Parser:
         start, end = self._start, self._end
         if start == end:
             return None
-        stop = self._data.find(b"\r\n\r\n", start, end)
-        if stop < 0 or stop - start > HEAD_LIMIT:
-            self._check_partial_head(start, end)
-            return None
-        message = self._read_head(str(self._view[start:stop], "latin-1"))
+        message = None
+        stop = start + self._head_length
+        if stop + 4 <= end and self._data.startswith(b"\r\n\r\n", stop):
+            # What is like a whole head cannot hold the end of an earlier one.
+            message = self._reader.recall(str(self._view[start:stop], "latin-1"))
+        if message is None:
+            stop = self._data.find(b"\r\n\r\n", start, end)
+            if stop < 0 or stop - start > HEAD_LIMIT:
+                self._check_partial_head(start, end)
+                return None
+            message = self._reader.read(str(self._view[start:stop], "latin-1"))
+            self._head_length = stop - start
         if message.length > self._body_limit:
             raise BadMessageError(413, "the body is too large")
         self._start = self._body_end = stop + 4
@@ -330,7 +224,7 @@ class Parser:
             return -1, -1
         line = bytes(self._view[at:stop])
         size, _, _ = line[:-1].partition(b";")
-        if line[-1:] != b"\r" or line[:-1].translate(None, _FIELD_BYTES):
+        if line[-1:] != b"\r" or line[:-1].translate(None, FIELD_BYTES):
             raise BadMessageError(400, "a control character in a chunk line")
         if not size or size.strip(_HEX) or len(size) > _CHUNK_DIGITS:
             raise BadMessageError(400, "malformed chunk size")
@@ -346,13 +240,12 @@ class Parser:
         if stop < 0:
             self._check_partial_head(at, self._end)
             return -1
-        _fields(str(self._view[at:stop], "latin-1").split("\r\n"))
+        fields_of(str(self._view[at:stop], "latin-1").split("\r\n"))
         return stop + 4
 
 
 class RequestParser(Parser):
-    def _read_head(self, head: str) -> Message:
-        return Request(head)
+    _reader = requests
 
     if TYPE_CHECKING:
 
@@ -364,111 +257,9 @@ class RequestParser(Parser):
 class ResponseParser(Parser):
     """Interim responses (1xx) come out as messages of their own."""
 
-    def _read_head(self, head: str) -> Message:
-        known = _heads.get(head)
-        if known is not None:
-            return known.again()
-        response = Response(head)
-        if len(head) <= _HEAD_LENGTH:
-            if len(_heads) >= _HEADS:
-                _heads.clear()
-            _heads[head] = response.again()
-        return response
+    _reader = responses
 
     if TYPE_CHECKING:
 
         def next(self) -> Response | None: ...
         def at_eof(self) -> Response | None: ...
-
-
-def is_token(text: str) -> bool:
-    """Whether `text` may be a field name or a method (RFC 9110, 5.6.2)."""
-    return text != "" and not text.strip(_TOKEN_CHARS)
-
-
-def is_field_value(text: str) -> bool:
-    """Whether `text` may be sent as a field value: Latin-1 without control characters."""
-    try:
-        return not text.encode("latin-1").translate(None, _FIELD_BYTES)
-    except UnicodeEncodeError:
-        return False
-
-
-def _head(head: str) -> tuple[str, dict[str, str]]:
-    line, *lines = head.split("\r\n")
-    if len(lines) >= FIELD_LIMIT:
-        raise BadMessageError(431, "too many header fields")
-    if not line.isprintable():
-        raise BadMessageError(400, "a control character in the start line")
-    return line, _fields(lines)
-
-
-def _fields(lines: list[str]) -> dict[str, str]:
-    pairs = [_memo.get(line) or _field(line) for line in lines]
-    fields = dict(pairs)
-    return fields if len(fields) == len(pairs) else _joined(pairs)
-
-
-def _field(line: str) -> tuple[str, str]:
-    name, colon, value = line.partition(":")
-    key = _names.get(name)
-    if key is None or not colon:
-        key = _field_name(name, colon)
-    if not (line.isprintable() or is_field_value(value)):
-        raise BadMessageError(400, "a control character in a header")
-    field = key, value.strip(" \t")
-    if key not in _VARYING and len(line) <= _MEMO_LENGTH:
-        if len(_memo) >= _MEMO_FIELDS:
-            _memo.clear()
-        _memo[line] = field
-    return field
-
-
-def _field_name(name: str, colon: str) -> str:
-    if not colon or not is_token(name):
-        raise BadMessageError(400, "malformed header name")
-    key = name.lower()
-    if len(name) <= _MEMO_LENGTH:
-        if len(_names) >= _MEMO_FIELDS:
-            _names.clear()
-        _names[name] = key
-    return key
-
-
-def _joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    fields: dict[str, str] = {}
-    for name, value in pairs:
-        if name not in fields:
-            fields[name] = value
-        elif name in _ONCE:
-            raise BadMessageError(400, f"more than one {name}")
-        else:
-            fields[name] += f"{'; ' if name == 'cookie' else ','}{value}"
-    return fields
-
-
-def _chunked(coding: str, length: str | None, minor: int) -> int:
-    if length is not None:
-        raise BadMessageError(400, "both Content-Length and Transfer-Encoding")
-    if minor == 0:
-        raise BadMessageError(400, "Transfer-Encoding in HTTP/1.0")
-    if coding.lower() != "chunked":
-        raise BadMessageError(501, "a transfer coding other than chunked")
-    return CHUNKED
-
-
-def _status(line: str) -> tuple[int, int]:
-    """Status and minor version of a status line."""
-    code = line[9:12]
-    if line[8:9] != " " or line[12:13] not in {"", " "} or not (code.isascii() and code.isdigit() and code >= "100"):
-        raise BadMessageError(502, "malformed status line")
-    return int(code), _minor_version(line[:8])
-
-
-def _minor_version(version: str) -> int:
-    if version == "HTTP/1.1":
-        return 1
-    if version == "HTTP/1.0":
-        return 0
-    status = 505 if version[:5] == "HTTP/" and len(version) == 8 else 400
-    raise BadMessageError(status, "a protocol version other than HTTP/1.1 and HTTP/1.0")

@@ -7,19 +7,19 @@ cloud may freeze the process for hours.
 from __future__ import annotations
 
 import _socket
-from binascii import b2a_base64
 
 from runtime import logs, wire
 from runtime.codec import JSON
 from runtime.errors import describe
-from runtime.http11 import BadMessageError, ResponseParser
+from runtime.http11 import ResponseParser
+from runtime.http_head import BadMessageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runtime.errors import Failure
-    from runtime.http11 import Response
+    from runtime.http_head import Response
 
 MAX_RESULT = 6 * 1024 * 1024 + 100
 """Bytes of the largest buffered result (Lambda Developer Guide, "Lambda quotas", and the API's own message)."""
@@ -28,6 +28,7 @@ API_LOST = 75
 _MAX_EVENT = 64 * 1024 * 1024
 """Bytes of an event above which the peer cannot be the Runtime API; far over any limit of the cloud."""
 _BUFFER = 65_536
+_ACCEPTED_LENGTH = 256
 _USER_AGENT = "isthmus/1"
 _REQUEST_ID = "lambda-runtime-aws-request-id"
 _ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
@@ -52,10 +53,14 @@ class RuntimeApi:
         self._socket: _socket.socket | None = None
         self._parser = ResponseParser(size=_BUFFER, body_limit=_MAX_EVENT)
         self._abandoned = False
+        self._accepted_data = b""
+        """The last 202 as it came, in one piece: within one second, all are the same."""
+        self._accepted: Response | None = None
         self._common = f" HTTP/1.1\r\nHost: {address}\r\nUser-Agent: {_USER_AGENT}\r\n"
         self._invocation = "POST /2018-06-01/runtime/invocation/"
         self._next = self._get("/2018-06-01/runtime/invocation/next")
         self._response = f"/response{self._common}Content-Type: "
+        self._json_response = f"{self._response}{JSON}\r\n"
         self._error = f"/error{self._common}Content-Type: {JSON}\r\n"
 
     def next(self) -> Response:
@@ -76,7 +81,8 @@ class RuntimeApi:
 
         A refused result (400, 403, 410, 413) is logged: the API has told the caller itself.
         """
-        self._post(invocation, f"{self._response}{media_type}\r\n", body)
+        tail = self._json_response if media_type is JSON else f"{self._response}{media_type}\r\n"
+        self._post(invocation, tail, body)
 
     def stream(self, invocation: dict[str, str], pieces: Iterator[bytes], media_type: str) -> None:
         """Post a result piece by piece; where they fail, the failure is logged and goes with the trailers.
@@ -155,9 +161,8 @@ class RuntimeApi:
             raise ApiLostError(f"{call}: {_told(response)}")
 
     def _post(self, invocation: dict[str, str], tail: str, body: bytes) -> None:
-        head = (
-            f"{self._invocation}{invocation[_REQUEST_ID]}{tail}{_nonce(invocation)}Content-Length: {len(body)}\r\n\r\n"
-        )
+        nonce = _nonce(invocation)
+        head = f"{self._invocation}{invocation[_REQUEST_ID]}{tail}{nonce}Content-Length: {len(body)}\r\n\r\n"
         self._settle(self._exchange(head.encode("latin-1"), body))
 
     def _settle(self, response: Response) -> None:
@@ -181,16 +186,25 @@ class RuntimeApi:
 
     def _receive(self, sock: _socket.socket) -> Response:
         parser = self._parser
-        while True:
-            count = sock.recv_into(parser.space())
+        fresh = parser.empty
+        space = parser.space()
+        count = sock.recv_into(space)
+        data = bytes(space[:count]) if fresh and count <= _ACCEPTED_LENGTH else b""
+        if data and data == self._accepted_data and self._accepted is not None:
+            return self._accepted
+        while count:
             parser.received(count)
-            response = parser.next() if count else parser.at_eof()
-            while response is not None:
+            while (response := parser.next()) is not None:
                 if response.status >= 200:
+                    if response.status == 202 and parser.empty:
+                        self._accepted_data, self._accepted = data, response
                     return response
-                response = parser.next()
-            if not count:
-                raise ConnectionError("the connection was closed")
+            data = b""
+            count = sock.recv_into(parser.space())
+        last = parser.at_eof()
+        if last is None:
+            raise ConnectionError("the connection was closed")
+        return last
 
     def _connect(self) -> _socket.socket:
         if self._abandoned:
@@ -217,6 +231,8 @@ def _send(sock: _socket.socket, head: bytes, body: bytes) -> None:
 
 def _send_pieces(sock: _socket.socket, pieces: Iterator[bytes]) -> None:
     """Send a chunked body, unless an answer ends it early. Raises OSError."""
+    import binascii  # noqa: F401 - now, since a function that is out of descriptors could not when it fails
+
     from runtime import streams
 
     last = b""
@@ -248,6 +264,8 @@ def _is_readable(sock: _socket.socket) -> bool:
 
 
 def _trailers(failure: Failure) -> bytes:
+    from binascii import b2a_base64
+
     body = b2a_base64(failure.body(), newline=False)
     return f"{_ERROR_TYPE}: {failure.header_type}\r\n{_ERROR_BODY}: ".encode("ascii") + body + b"\r\n\r\n"
 

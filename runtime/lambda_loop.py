@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import _signal  # pyright: ignore[reportMissingImports] - `signal` itself imports enum and re
 import gc
 import os
 
 from runtime import context as contexts
-from runtime import hooks, lifecycle, logs
+from runtime import hooks, logs
 from runtime.codec import JSON, decode, encode, loads, use_orjson
 from runtime.context import Context, Function, Identity
 from runtime.errors import describe
-from runtime.handler import is_streamed, load, settled
+from runtime.handler import URL_STREAMS, is_streamed, load, settled
 from runtime.lambda_api import API_LOST, MAX_RESULT, ApiLostError, RuntimeApi
 
 TYPE_CHECKING = False
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from runtime.handler import Handler
-    from runtime.http11 import Response
+    from runtime.http_head import Response
     from runtime.lambda_stream import StreamedResult
 
-_TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
+_TRACE_KEY = b"_X_AMZN_TRACE_ID"
+_environ_data: dict[bytes, bytes] = os.environ._data  # pyright: ignore[reportAttributeAccessIssue] # noqa: SLF001
+_BINARY = frozenset({bytes, bytearray, memoryview})
 
 
 class ResultTooLargeError(Exception):
@@ -34,7 +37,8 @@ class ResultTooLargeError(Exception):
 def run() -> int:
     """Serve invocations until the Runtime API is lost; the exit status, 0 only after SIGTERM."""
     logs.prepare("aws")
-    lifecycle.default_interrupt()
+    # A KeyboardInterrupt is then always the handler's own, and reported as such.
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     count = os.environ.get("AWS_LAMBDA_MAX_CONCURRENCY", "1")
     return _run_workers(int(count)) if count.isdecimal() and int(count) > 1 else _run_alone()
 
@@ -107,17 +111,19 @@ def _serve(api: RuntimeApi, handler: Handler) -> NoReturn:
 
 def _invoke(api: RuntimeApi, handler: Handler, function: Function) -> None:
     invocation = api.next()
-    context = _context(function, invocation.headers)
+    context = _context(function, invocation)
     contexts.sole = context
     contexts.current.set(context)
     stream: StreamedResult | None = None
     body, media_type = b"", JSON
     try:
-        # Nobody but the handler holds the event, so that a large one is gone while the result is encoded.
-        result = settled(handler(_event(api, invocation), context), shared_loop=False)
-        if is_streamed(result):
-            stream = _begun(result)
-        else:
+        event = _event(api, invocation)
+        over_http = type(event) is dict and "requestContext" in event
+        result = settled(handler(event, context), shared_loop=False)
+        del event  # a large one is gone while the result is encoded
+        if is_streamed(result) or (over_http and (URL_STREAMS or type(result) in _BINARY)):
+            stream, result = _for_caller(result, over_http=over_http)
+        if stream is None:
             body, media_type = encode(result)
         if len(body) > MAX_RESULT:
             _refuse(len(body))
@@ -135,10 +141,10 @@ def _invoke(api: RuntimeApi, handler: Handler, function: Function) -> None:
     api.fail(invocation.headers, failure)
 
 
-def _begun(result: Any) -> StreamedResult:
-    from runtime.lambda_stream import StreamedResult
+def _for_caller(result: Any, *, over_http: bool) -> tuple[StreamedResult | None, Any]:
+    from runtime.lambda_stream import for_caller
 
-    return StreamedResult(result)
+    return for_caller(result, over_http=over_http)
 
 
 def _refuse(size: int) -> NoReturn:
@@ -155,22 +161,22 @@ def _event(api: RuntimeApi, invocation: Response) -> Any:
     return event
 
 
-def _context(function: Function, headers: dict[str, str]) -> Context:
+def _context(function: Function, invocation: Response) -> Context:
+    headers = invocation.headers
+    called = invocation.shared.get("function")
+    if called is None:
+        called = invocation.shared["function"] = _called(function, headers)
     deadline = headers.get("lambda-runtime-deadline-ms", "")
     context = Context(
-        function, headers["lambda-runtime-aws-request-id"], float(deadline) if deadline.isdecimal() else 0.0
+        called, headers["lambda-runtime-aws-request-id"], float(deadline) if deadline.isdecimal() else 0.0
     )
-    arn = headers.get("lambda-runtime-invoked-function-arn", "")
-    if arn != function.fields["invoked_function_arn"]:
-        _take_arn(context, function, arn)
+    trace_id = headers.get("lambda-runtime-trace-id")
+    _set_trace_variable(trace_id)
+    if trace_id is not None:
+        context.trace_id = trace_id
     tenant_id = headers.get("lambda-runtime-aws-tenant-id")
     if tenant_id is not None:
         context.tenant_id = tenant_id
-    trace_id = headers.get("lambda-runtime-trace-id")
-    if trace_id is not None:
-        context.trace_id = os.environ[_TRACE_VARIABLE] = trace_id
-    elif _TRACE_VARIABLE in os.environ:
-        del os.environ[_TRACE_VARIABLE]
     identity = headers.get("lambda-runtime-cognito-identity")
     if identity is not None:
         context.identity = Identity(_object(identity))
@@ -180,12 +186,23 @@ def _context(function: Function, headers: dict[str, str]) -> Context:
     return context
 
 
-def _take_arn(context: Context, function: Function, arn: str) -> None:
-    """Note under which name the function was called; it changes only where aliases share an environment."""
+def _called(function: Function, headers: dict[str, str]) -> Function:
+    """The function under the name by which it was called; it changes where aliases share an environment."""
+    arn = headers.get("lambda-runtime-invoked-function-arn", "")
     parts = arn.split(":", 5)
-    for fields in (context.__dict__, function.fields):
-        fields["invoked_function_arn"] = arn
-        fields["account_id"] = parts[4] if len(parts) > 5 else ""
+    return function.called({"invoked_function_arn": arn, "account_id": parts[4] if len(parts) > 5 else ""})
+
+
+def _set_trace_variable(trace_id: str | None) -> None:
+    """Show the trace to libraries, which look for it in `os.environ`.
+
+    Past the environment of the C library, which keeps every value that a variable ever had: with a trace for each
+    invocation, that would be a leak of 140 bytes each time.
+    """
+    if trace_id is not None:
+        _environ_data[_TRACE_KEY] = trace_id.encode()
+    else:
+        _environ_data.pop(_TRACE_KEY, None)
 
 
 def _object(header: str) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import _signal  # pyright: ignore[reportMissingImports] - `signal` itself imports enum and re
 import os
-from select import select
 
+_STOP = b"!"
 _FORWARDED = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGQUIT, _signal.SIGUSR1, _signal.SIGUSR2)
 
 
@@ -24,23 +24,24 @@ def become_child_of_init() -> None:
     os._exit(_reap_until(server))
 
 
-def default_interrupt() -> None:
-    """Let Ctrl-C end the process: a KeyboardInterrupt is then always the handler's own, and reported as such."""
-    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
-
-
 class StopSignal:
     """SIGTERM or SIGINT, for a main thread that waits."""
 
     def __init__(self) -> None:
-        self._reader, writer = os.pipe()
+        self._reader, self._writer = os.pipe()
         for number in (_signal.SIGTERM, _signal.SIGINT):
             # A handler of ours interrupts no system call for good; a byte in a pipe does.
-            _signal.signal(number, lambda _number, _frame: os.write(writer, b"!"))
+            _signal.signal(number, lambda _number, _frame: os.write(self._writer, _STOP))
 
     def wait(self, seconds: float) -> bool:
-        """Wait up to `seconds`; whether a signal has come."""
-        return bool(select((self._reader,), (), (), seconds)[0])
+        """Wait up to `seconds`, or until woken; whether a signal has come."""
+        from select import select
+
+        return bool(select((self._reader,), (), (), seconds)[0]) and _STOP in os.read(self._reader, 64)
+
+    def wake(self) -> None:
+        """End a wait before its time."""
+        os.write(self._writer, b".")
 
 
 def _forward(server: int, number: int) -> None:

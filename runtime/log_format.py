@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from time import gmtime
 
-from runtime import codec, logs
+from runtime import codec
 from runtime import context as contexts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-    from runtime.logs import Cloud
+    from collections.abc import Callable
+    from typing import Any, Literal
 
 _LEVELS = {"TRACE": 10, "DEBUG": 10, "INFO": 20, "WARN": 30, "WARNING": 30, "ERROR": 40, "FATAL": 50, "CRITICAL": 50}
 _LAYOUTS = {
@@ -25,45 +24,60 @@ _LAYOUTS = {
 }
 
 
-def set_up(logging: Any, cloud: Cloud) -> None:
-    """Give the root logger one handler, and the level that the environment asks for."""
-    # What every record has; anything else on it was given as `extra`.
-    own = frozenset({*vars(logging.makeLogRecord({})), "aws_request_id", "asctime", "message"})
+class TextLines:
+    def __init__(self, cloud: Literal["aws", "alibaba"]) -> None:
+        self._layout = _LAYOUTS[cloud]
 
-    class Text(logging.Formatter):
-        converter = staticmethod(gmtime)
+    def formatter(self, logging: Any) -> Any:
+        class Text(logging.Formatter):
+            converter = staticmethod(gmtime)
 
-        def format(self, record: Any) -> str:
-            record.aws_request_id = contexts.current_request_id()
-            return super().format(record)
+            def format(self, record: Any) -> str:
+                record.aws_request_id = contexts.current_request_id()
+                return super().format(record)
 
-    class Json(logging.Formatter):
-        def format(self, record: Any) -> str:
-            return codec.dumps_loosely(_json_record(self, record, own)).decode()
+        return Text(self._layout, "%Y-%m-%dT%H:%M:%S")
+
+
+class JsonLines:
+    def __init__(self, timestamp: Callable[[float], str]) -> None:
+        """`timestamp`: seconds since the epoch as text."""
+        self._timestamp = timestamp
+
+    def formatter(self, logging: Any) -> Any:
+        timestamp = self._timestamp
+        # What every record has; anything else on it was given as `extra`.
+        own = frozenset({*vars(logging.makeLogRecord({})), "aws_request_id", "asctime", "message"})
+
+        class Json(logging.Formatter):
+            def format(self, record: Any) -> str:
+                fields = {"timestamp": timestamp(record.created), **_fields(self, record, own)}
+                return codec.dumps_loosely(fields).decode()
+
+        return Json()
+
+
+def set_up(logging: Any, lines: TextLines | JsonLines, write: Callable[[str, int], None], level: str) -> None:
+    """Give the root logger one handler that passes text and severity to `write`, and the `level` where it is one."""
 
     class Output(logging.Handler):
         def emit(self, record: Any) -> None:
             try:
-                logs.record(self.format(record), record.levelno)
+                write(self.format(record), record.levelno)
             except Exception:  # noqa: BLE001 - as logging's own handlers: a record that cannot be written is told of
                 self.handleError(record)
 
     handler = Output()
-    handler.setFormatter(Json() if logs.as_json else Text(_LAYOUTS[cloud], "%Y-%m-%dT%H:%M:%S"))
+    handler.setFormatter(lines.formatter(logging))
     root = logging.getLogger()
     root.addHandler(handler)
-    if logs.level in _LEVELS:
-        root.setLevel(_LEVELS[logs.level])
+    if level in _LEVELS:
+        root.setLevel(_LEVELS[level])
 
 
-def _json_record(formatter: Any, record: Any, own: frozenset[str]) -> dict[str, Any]:
+def _fields(formatter: Any, record: Any, own: frozenset[str]) -> dict[str, Any]:
     message = record.msg if isinstance(record.msg, dict) and not record.args else record.getMessage()
-    fields: dict[str, Any] = {
-        "timestamp": logs.timestamp(record.created),
-        "level": record.levelname,
-        "message": message,
-        "logger": record.name,
-    }
+    fields: dict[str, Any] = {"level": record.levelname, "message": message, "logger": record.name}
     if record.exc_info and record.exc_info[0] is not None:
         kind, error, trace = record.exc_info
         from traceback import format_tb
@@ -80,6 +94,6 @@ def _json_record(formatter: Any, record: Any, own: frozenset[str]) -> dict[str, 
         if context.tenant_id is not None:
             fields["tenantId"] = context.tenant_id
     for name, value in record.__dict__.items():
-        if name not in own and name not in fields and value is not None:
+        if name not in own and name not in fields and name != "timestamp" and value is not None:
             fields[name] = value
     return fields

@@ -175,6 +175,7 @@ class _OnLoggingImport:
 
 
 def _set_up(logging: Any, cloud: Cloud) -> None:
-    from runtime.log_format import set_up
+    from runtime import log_format
 
-    set_up(logging, cloud)
+    lines = log_format.JsonLines(timestamp) if as_json else log_format.TextLines(cloud)
+    log_format.set_up(logging, lines, record, level)

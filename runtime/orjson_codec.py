@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 _ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 _LONG_INTEGER = b"0" * 19
+_SAMPLED = b"0" * (19 // 4)
+"""What every fourth byte shows of so many digits, wherever they begin."""
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
 def loads(data: bytes) -> Any:
     """Raises ValueError where the standard library must look at it."""
-    if _LONG_INTEGER in data.translate(_ZEROS):
+    if _SAMPLED in data[::4].translate(_ZEROS) and _LONG_INTEGER in data.translate(_ZEROS):
         raise ValueError("an integer that may not fit into 64 bits")
     return orjson.loads(data)
 

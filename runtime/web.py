@@ -11,14 +11,14 @@ from binascii import a2b_base64, a2b_hex, b2a_base64
 from time import gmtime, strftime, time
 
 from runtime.codec import JSON, OCTETS, dumps, encode, loads
-from runtime.http11 import is_field_value, is_token
+from runtime.http_head import is_field_value, is_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
     from typing import Any
 
-    from runtime import http11
+    from runtime import http_head
     from runtime.context import Context
 
 _TEXT_TYPES = frozenset({"application/json", "application/javascript", "application/xml"})
@@ -115,7 +115,7 @@ class Reply:
         """The body of a reply that comes piece by piece; `close()` it when nobody reads on."""
 
 
-def event_of(request: http11.Request, context: Context) -> dict[str, Any]:
+def event_of(request: http_head.Request, context: Context) -> dict[str, Any]:
     """The event for an HTTP trigger's request. The cloud's own `x-fc-*` fields stay out of it: some are secret."""
     path, _, query = _origin_form(request.target).partition("?")
     headers = {name: value for name, value in request.headers.items() if name[:5] != "x-fc-"}
@@ -168,7 +168,7 @@ def reply_of(result: Any) -> Reply:
     if not isinstance(result, dict) or "statusCode" not in result:
         return Reply(200, *encode(result))
     status, media_type, head = _status_and_head(result)
-    return Reply(status, _reply_body(result), media_type, head)
+    return Reply(status, body_of(result), media_type, head)
 
 
 def streamed_reply_of(result: Any, pieces: Generator[bytes, None, None]) -> Reply:
@@ -214,7 +214,8 @@ def _status_and_head(result: dict[str, Any]) -> tuple[int, str, str]:
     return status, media_type, "".join(lines)
 
 
-def _reply_body(result: dict[str, Any]) -> bytes:
+def body_of(result: dict[str, Any]) -> bytes:
+    """The body's bytes of a dict with `statusCode`. Raises ReplyError."""
     body = result.get("body")
     if body is None:
         return b""
@@ -228,6 +229,14 @@ def _reply_body(result: dict[str, Any]) -> bytes:
         return a2b_base64(body)
     except BinasciiError as error:
         raise ReplyError(f"body is not base64 although isBase64Encoded is true: {error}") from None
+
+
+def text_of(body: bytes) -> tuple[str, bool]:
+    """A reply's body as the text that JSON can hold; whether it is base64."""
+    try:
+        return body.decode(), False
+    except UnicodeDecodeError:
+        return b2a_base64(body, newline=False).decode("ascii"), True
 
 
 def _origin_form(target: str) -> str:

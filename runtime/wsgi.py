@@ -27,11 +27,10 @@ class ApplicationError(RuntimeError):
     """The application does not keep to WSGI."""
 
 
-def adapt(app: Application, *, stream: bool | None = None) -> Handler:
+def adapt(app: Application, *, stream: bool = True) -> Handler:
     """The handler for `app`.
 
-    `stream`: send the body as it comes. None: on Function Compute yes, on Lambda no; say True there when the function
-    URL's invoke mode is RESPONSE_STREAM.
+    `stream`: send the body as it comes, wherever the caller can see it so; else whole.
     """
 
     def handler(event: Any, context: Context) -> dict[str, Any]:
@@ -41,7 +40,7 @@ def adapt(app: Application, *, stream: bool | None = None) -> Handler:
         try:
             # WSGI lets an application call start_response as late as with its first piece.
             first = next(pieces, b"")
-            streamed = gateway.may_stream(wanted=stream) and not started.promises(len(first))
+            streamed = stream and not started.promises(len(first))
             return gateway.reply(started.code(), started.fields, _chained(first, pieces), stream=streamed)
         except BaseException:
             pieces.close()

@@ -24,7 +24,14 @@ from tools.stack import Stack, checkpoint, local_environment
 
 DEFAULT_PORT = "8787"
 _URL_OUTPUTS = {"cloudfront": "cloudfront_url", "lambda": "function_url", "fc": "fc_url", "cdn": "cdn_url"}
-_TARGET_OUTPUTS = {"lambda": "function_arn", "edge": "edge_version_arn", "fc": "fc_function_name"}
+_TARGET_OUTPUTS = {
+    "lambda": "function_arn",
+    "edge": "edge_version_arn",
+    "fc": "fc_function_name",
+    "site": "site_function_name",
+}
+_PLATFORMS = {"site": "fc"}
+"""Where a function runs, if its name does not tell."""
 _CHANGES = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced"}
 
 
@@ -151,13 +158,14 @@ def logs(call: Call) -> int:
 def _target(call: Call) -> tuple[str, str]:
     function = call["FN"]
     if function not in _TARGET_OUTPUTS:
-        raise Problem(f"FN is {function!r}, but must be lambda, edge or fc; for example `make invoke FN=lambda`.")
+        raise Problem(f"FN is {function!r}, but must be lambda, edge, fc or site; for example `make invoke FN=lambda`.")
     target = _ready_stack(call).outputs().get(_TARGET_OUTPUTS[function])
     if not target:
         raise Problem(
-            f"The stack {call.stack} has no function {function!r}: run `make up`, with its cloud switched on."
+            f"The stack {call.stack} has no function {function!r}: run `make up`, with its cloud and, for the site "
+            "build, `application` set to site_build or both."
         )
-    return function, target
+    return _PLATFORMS.get(function, function), target
 
 
 def vendor_invoke(function: str, target: str, event: str) -> str:
@@ -346,8 +354,8 @@ COMMANDS: dict[str, tuple[str, str, Callable[[Call], int]]] = {
     "preview": ("preview [STACK=local]", "what `make up` would change", preview),
     "down": ("down [STACK=local]", "destroy everything, stop what was started", down),
     "urls": ("urls [STACK=local]", "one `name url` a line: cloudfront, lambda, fc, cdn", urls),
-    "invoke": ("invoke FN=lambda|edge|fc [EVENT='{…}']", "the result, the log, duration and memory", invoke),
-    "logs": ("logs FN=lambda|edge|fc", "the function's log", logs),
+    "invoke": ("invoke FN=lambda|edge|fc|site [EVENT='{…}']", "the result, the log, duration and memory", invoke),
+    "logs": ("logs FN=lambda|edge|fc|site", "the function's log", logs),
     "asset": ("asset [STACK=local]", "build the zip; its path is the last line", asset),
     "audit": ("audit ZIP=… TARGET=al2023|debian9…12", "why a zip would not start there", audit),
     "test": ("test [LAYER=…]", "all tests, or those of one folder of tests/", test),

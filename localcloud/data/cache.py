@@ -5,14 +5,20 @@ from __future__ import annotations
 import re
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from multidict import CIMultiDict
 
 from .messages import Response
 
-_MAX_ENTRIES = 512
+Key = tuple[Any, ...]
+"""Begins with the name of the domain or distribution."""
+
+_MAX_ENTRIES = 4096
+_MAX_BYTES = 256 << 20
 _MAX_BODY_BYTES = 8 << 20
 
 
@@ -37,24 +43,26 @@ class Cache:
     """Responses by key until their time to live is over; the oldest go when there are too many."""
 
     def __init__(self) -> None:
-        self._entries: OrderedDict[object, Entry] = OrderedDict()
+        self._entries: OrderedDict[Key, Entry] = OrderedDict()
 
-    def get(self, key: object) -> Entry | None:
+    def get(self, key: Key) -> Entry | None:
         entry = self._entries.get(key)
         return entry if entry and time.monotonic() - entry.stored < entry.ttl else None
 
-    def put(self, key: object, response: Response, ttl: float) -> None:
+    def put(self, key: Key, response: Response, ttl: float) -> None:
         """Keep a response whose body is complete."""
         if ttl <= 0 or response.stream is not None or len(response.body) > _MAX_BODY_BYTES:
             return
         entry = Entry(response.status, CIMultiDict(response.headers), response.body, time.monotonic(), ttl)
         self._entries[key] = entry
         self._entries.move_to_end(key)
-        while len(self._entries) > _MAX_ENTRIES:
+        while len(self._entries) > _MAX_ENTRIES or sum(len(kept.body) for kept in self._entries.values()) > _MAX_BYTES:
             self._entries.popitem(last=False)
 
-    def clear(self) -> None:
-        self._entries.clear()
+    def drop(self, wanted: Callable[[Key], bool]) -> None:
+        """Forget the responses with a key that is wanted gone."""
+        for key in [key for key in self._entries if wanted(key)]:
+            del self._entries[key]
 
 
 def directives(headers: CIMultiDict[str]) -> dict[str, str]:

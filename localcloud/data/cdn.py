@@ -1,7 +1,9 @@
 """Alibaba Cloud CDN: one accelerated domain in front of its origin, as its domain configurations say.
 
-What an update changes is visible at once: it clears the cache, because nobody could call RefreshObjectCaches
-here. Source: Alibaba Cloud CDN documentation, "Parameters for configuring features for domain names".
+Neither an upload nor a changed configuration purges what is kept: its time must pass, or somebody must call
+RefreshObjectCaches (`cdn_api`). The functions that compress (`gzip`, `brotli`) are not imitated.
+Source: Alibaba Cloud CDN documentation, "Parameters for configuring features for domain names", "Refresh and prefetch
+resources".
 """
 
 from __future__ import annotations
@@ -10,16 +12,18 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email.utils import formatdate, parsedate_to_datetime
-from fnmatch import fnmatchcase
+from urllib.parse import quote, unquote
 
 from multidict import CIMultiDict
 
 from localcloud.store import Resource, Store
 
-from .cache import Cache, Entry, directives, origin_ttl
+from .cache import Cache, Entry
+from .cdn_rules import Configuration, time_to_live
 from .messages import HOP_BY_HOP, Request, Response, without
+from .object_http import byte_range, precondition
 
 DOMAIN = "alicloud:cdn/domainNew:DomainNew"
 DOMAIN_CONFIG = "alicloud:cdn/domainConfig:DomainConfig"
@@ -29,19 +33,8 @@ ORIGIN_ROLE = "AliyunCDNAccessingPrivateOSSRole"
 
 Fetch = Callable[[Request], Awaitable[Response | None]]
 
-
-@dataclass(frozen=True)
-class Configuration:
-    """The configured functions of a domain: name and arguments, one entry a configuration."""
-
-    functions: tuple[tuple[str, dict[str, str]], ...]
-
-    def all(self, name: str) -> list[dict[str, str]]:
-        return [arguments for function, arguments in self.functions if function == name]
-
-    def value(self, name: str, argument: str) -> str:
-        """The argument of the first configuration with that name, or an empty string."""
-        return next((arguments.get(argument, "") for arguments in self.all(name)), "")
+_OF_VIEWER = frozenset({"range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"})
+"""Headers that the CDN answers to by itself."""
 
 
 class Cdn:
@@ -51,34 +44,55 @@ class Cdn:
         self._store = store
         self._fetch = fetch
         self.cache = Cache()
+        self._varies: dict[tuple[str, str], str] = {}
 
     async def handle(self, request: Request, domain: Resource) -> Response:
         """Answer a request to an accelerated domain or its CNAME."""
         name = str(domain.properties["domainName"])
         configuration = self._configuration(name)
-        key = (name, request.method, request.target)
-        entry = self.cache.get(key) if request.method in {"GET", "HEAD"} else None
-        if entry is not None:
-            response = entry.response()
-            _mark(response, entry, hit=True)
+        if request.method in {"GET", "HEAD"}:
+            response = await self._cached_or_fetched(request, domain, configuration)
         else:
-            response = await self._from_origin(request, domain, configuration, key)
+            response = await self._from_origin(request, domain, configuration)
+            _mark(response, None)
         for rule in configuration.all("set_resp_header"):
             _set_header(response.headers, rule)
         return response
 
-    async def _from_origin(
-        self, request: Request, domain: Resource, configuration: Configuration, key: object
-    ) -> Response:
+    def refresh(self, domain: str, target: str, *, below: bool = False) -> None:
+        """Forget what is kept of one path with its query, or of everything below a path."""
+        wanted = normalised(target)
+        self.cache.drop(lambda key: key[0] == domain and (key[1].startswith(wanted) if below else key[1] == wanted))
+
+    def forget_missing(self) -> None:
+        """Drop what is kept of domains that are gone. A changed configuration purges nothing, as on the cloud."""
+        domains = {str(domain.properties["domainName"]) for domain in self._store.list(DOMAIN)}
+        self.cache.drop(lambda key: key[0] not in domains)
+
+    async def _cached_or_fetched(self, request: Request, domain: Resource, configuration: Configuration) -> Response:
+        """An answer to GET or HEAD, whole or in part: the origin is always asked for the whole by GET."""
+        key = (str(domain.properties["domainName"]), normalised(request.target))
+        entry = self.cache.get((*key, _chosen(self._varies.get(key, ""), request)))
+        if entry is None:
+            asked = replace(request, method="GET", headers=without(request.headers, _OF_VIEWER))
+            response = await self._from_origin(asked, domain, configuration)
+            ttl = time_to_live(request.path, response, configuration)
+            vary = self._varies[key] = response.headers.get("Vary", "")
+            if "*" not in vary:
+                self.cache.put((*key, _chosen(vary, request)), response, ttl)
+            _mark(response, Entry(response.status, response.headers, b"", time.monotonic(), ttl))
+        else:
+            response = entry.response()
+            _mark(response, entry, hit=True)
+        return _for_viewer(request, response)
+
+    async def _from_origin(self, request: Request, domain: Resource, configuration: Configuration) -> Response:
         response = await self._fetch(_origin_request(request, domain, configuration))
         if response is None:
             headers = CIMultiDict({"Content-Type": "text/html", "Server": "Tengine"})
             response = Response(502, headers, b"<html><body><h1>502 Bad Gateway</h1></body></html>\n")
         response.headers = without(response.headers, HOP_BY_HOP)
         await response.read()
-        ttl = time_to_live(request.path, response, configuration) if request.method in {"GET", "HEAD"} else 0
-        self.cache.put(key, response, ttl)
-        _mark(response, Entry(response.status, response.headers, b"", time.monotonic(), ttl), hit=False)
         return response
 
     def _configuration(self, domain: str) -> Configuration:
@@ -121,48 +135,6 @@ def _rewritten(path: str, configuration: Configuration) -> str:
     return path
 
 
-def time_to_live(path: str, response: Response, configuration: Configuration) -> float:
-    """Seconds to keep a response: the origin's refusal to be cached, then the rules by weight, then the origin.
-
-    Source: Alibaba Cloud CDN documentation, "Add a cache rule". Without any word from rules or origin a tenth of
-    the age since Last-Modified counts, between 10 s and an hour.
-    """
-    if response.status != 200:
-        return 0
-    rule = _rule(path, configuration)
-    refused = bool({"no-cache", "no-store", "private"} & directives(response.headers).keys())
-    if refused and not (rule and rule.get("swift_no_cache_low") == "on"):
-        return 0
-    asked = origin_ttl(response.headers)
-    if rule and not (asked is not None and rule.get("swift_origin_cache_high") == "on"):
-        return float(rule["ttl"])
-    return asked if asked is not None else _guess(response.headers)
-
-
-def _rule(path: str, configuration: Configuration) -> dict[str, str] | None:
-    extension = path.rpartition(".")[2].lower() if "." in path.rpartition("/")[2] else ""
-    found = [rule for rule in configuration.all("path_based_ttl_set") if _under(path, rule["path"])]
-    found += [
-        rule
-        for rule in configuration.all("filetype_based_ttl_set")
-        if extension in rule["file_type"].lower().split(",")
-    ]
-    return max(found, key=lambda rule: int(rule.get("weight") or 1), default=None)
-
-
-def _under(path: str, pattern: str) -> bool:
-    if "*" in pattern:
-        return fnmatchcase(path, pattern)
-    return path == pattern or path.startswith(pattern.rstrip("/") + "/")
-
-
-def _guess(headers: CIMultiDict[str]) -> float:
-    if "Last-Modified" in headers:
-        age = time.time() - parsedate_to_datetime(headers["Last-Modified"]).timestamp()
-        return min(max(age * 0.1, 10), 3600)
-    return 10 if "ETag" in headers else 0
-
-
 def _set_header(headers: CIMultiDict[str], rule: dict[str, str]) -> None:
     if rule.get("header_operation_type") == "delete" or rule.get("value") == "null":
         headers.popall(rule["key"], None)
@@ -170,15 +142,58 @@ def _set_header(headers: CIMultiDict[str], rule: dict[str, str]) -> None:
         headers[rule["key"]] = rule["value"]
 
 
-def _mark(response: Response, entry: Entry, *, hit: bool) -> None:
-    """The headers by which one sees what the CDN did."""
+def normalised(target: str) -> str:
+    """Path and query in one spelling: percent-encoded where it must be."""
+    path, mark, query = target.partition("?")
+    return quote(unquote(path), safe="/-_.~!$&'()*+,;=:@") + mark + query
+
+
+def _chosen(vary: str, request: Request) -> tuple[tuple[str, str], ...]:
+    """The request's values of the headers that a response varies by."""
+    names = sorted(name.strip().lower() for name in vary.split(",") if name.strip())
+    return tuple((name, request.headers.get(name, "")) for name in names)
+
+
+def _for_viewer(request: Request, response: Response) -> Response:
+    """What a viewer gets of a whole response: nothing new, a part, or all of it."""
+    headers = response.headers
+    etag, modified = headers.get("ETag", ""), headers.get("Last-Modified")
+    if response.status != 200:
+        return _without_body(request, response)
+    seconds = parsedate_to_datetime(modified).timestamp() if modified else 0
+    status = precondition(request.headers, etag.strip('"'), seconds)
+    if status:
+        headers.popall("Content-Length", None)
+        return Response(status, headers)
+    given = request.headers.get("Range")
+    span = byte_range(given, len(response.body)) if given else None
+    if given and span is None and given.startswith("bytes="):
+        headers["Content-Range"] = f"bytes */{len(response.body)}"
+        headers["Content-Length"] = "0"
+        return Response(416, headers)
+    if span is not None:
+        headers["Content-Range"] = f"bytes {span[0]}-{span[1] - 1}/{len(response.body)}"
+        response.status, response.body = 206, response.body[span[0] : span[1]]
+    return _without_body(request, response)
+
+
+def _without_body(request: Request, response: Response) -> Response:
+    response.headers["Content-Length"] = str(len(response.body))
+    if request.method == "HEAD":
+        response.body = b""
+    return response
+
+
+def _mark(response: Response, entry: Entry | None, *, hit: bool = False) -> None:
+    """The headers by which one sees what the CDN did; without an entry nothing can be kept."""
     word = "200-0,H" if hit else f"{response.status}-0,M"
+    age, ttl = (entry.age, int(entry.ttl)) if entry else (0, 0)
     response.headers["Via"] = f"cache1.l2local[0,0,{word}], cache1.local[0,0,{word}]"
     response.headers["X-Cache"] = "HIT TCP_MEM_HIT dirn:-2:-2" if hit else "MISS TCP_MISS dirn:-2:-2"
-    response.headers["X-Swift-SaveTime"] = formatdate(time.time() - entry.age, usegmt=True)
-    response.headers["X-Swift-CacheTime"] = str(int(entry.ttl))
+    response.headers["X-Swift-SaveTime"] = formatdate(time.time() - age, usegmt=True)
+    response.headers["X-Swift-CacheTime"] = str(ttl)
     response.headers["Timing-Allow-Origin"] = "*"
     response.headers["EagleId"] = secrets.token_hex(14)
     response.headers["Server"] = "Tengine"
     if hit:
-        response.headers["Age"] = str(entry.age)
+        response.headers["Age"] = str(age)

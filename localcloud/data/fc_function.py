@@ -17,7 +17,8 @@ TRIGGER = "alicloud:fc/v3Trigger:V3Trigger"
 
 CODE_PATH = "/code"
 _DEFAULT_PORT = 9000
-_PATH = "/var/fc/lang/nodejs20/bin:/usr/local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin"
+_PATH = "/usr/local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin"
+"""What lies below /var/fc/lang is on no function's path unless the function puts it there."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,18 @@ class Hook:
     """A lifecycle callback that is switched on."""
 
     timeout_s: int
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """The check by HTTP that is switched on, with the API's defaults."""
+
+    path: str
+    initial_delay_s: int = 0
+    period_s: int = 3
+    timeout_s: int = 1
+    failure_threshold: int = 3
+    success_threshold: int = 1
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,7 @@ class FcFunction:
     role: str
     initializer: Hook | None
     pre_stop: Hook | None
+    health: HealthCheck | None
     log_project: str
     log_store: str
 
@@ -90,6 +104,14 @@ def environment(
             "ALIBABA_CLOUD_SECURITY_TOKEN": key.token,
         }
     return variables | dict(function.environment)
+
+
+def endpoints(function: FcFunction, port: int) -> dict[str, str]:
+    """Where the services are that a function calls. The cloud sets none of these: there the names resolve."""
+    return {
+        "OSS_ENDPOINT": f"http://oss-{function.region}-internal.aliyuncs.com.localhost:{port}",
+        "CDN_ENDPOINT": f"http://cdn.aliyuncs.com.localhost:{port}",
+    }
 
 
 def local_command(function: FcFunction, folder: Path) -> list[str]:
@@ -155,6 +177,7 @@ def _function(resource: Resource) -> FcFunction:
         role=str(properties.get("role") or ""),
         initializer=_hook(lifecycle.get("initializer")),
         pre_stop=_hook(lifecycle.get("preStop")),
+        health=_health(custom.get("healthCheckConfig") or {}),
         log_project=str(log.get("project") or ""),
         log_store=str(log.get("logstore") or ""),
     )
@@ -162,6 +185,20 @@ def _function(resource: Resource) -> FcFunction:
 
 def _hook(config: dict[str, Any] | None) -> Hook | None:
     return Hook(int(config.get("timeout") or 3)) if config and config.get("handler") else None
+
+
+def _health(config: dict[str, Any]) -> HealthCheck | None:
+    if not config.get("httpGetUrl"):
+        return None
+    names = {
+        "initialDelaySeconds": "initial_delay_s",
+        "periodSeconds": "period_s",
+        "timeoutSeconds": "timeout_s",
+        "failureThreshold": "failure_threshold",
+        "successThreshold": "success_threshold",
+    }
+    given = {ours: int(config[theirs]) for theirs, ours in names.items() if config.get(theirs) is not None}
+    return HealthCheck(str(config["httpGetUrl"]), **given)
 
 
 def _region(properties: dict[str, Any]) -> str:

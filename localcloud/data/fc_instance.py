@@ -23,13 +23,27 @@ from yarl import URL
 
 from localcloud.store import Store
 
-from .fc_function import FcFunction, common_headers, environment, local_command, log_group, new_request_id
+from . import fc_health
+from .fc_function import (
+    FcFunction,
+    HealthCheck,
+    common_headers,
+    endpoints,
+    environment,
+    local_command,
+    log_group,
+    new_request_id,
+)
 from .keyring import Keyring, Principal
 from .messages import Request, Response
+from .node import NodeError, with_node
 from .packages import PackageError, Packages
 from .sandbox import MemoryWatch, Sandbox
 
 START_SECONDS = 120.0
+CREDENTIALS_VARIABLE = "ISTHMUS_FC_CREDENTIALS_SECONDS"
+
+_CREDENTIALS_SECONDS = 36 * 3600.0
 
 _ADDRESS = "127.0.0.2"
 """A loopback address that reaches a server on 0.0.0.0 but not one on 127.0.0.1, as FC's own address does."""
@@ -56,6 +70,8 @@ class FcServices:
     packages: Packages
     keyring: Keyring
     watch: MemoryWatch
+    port: int = 0
+    """The data plane's own, for the addresses that functions call."""
     start_seconds: float = START_SECONDS
 
 
@@ -67,16 +83,20 @@ class FcInstance:
         self.id = f"c-{int(time.time()):08x}-{uuid.uuid4().hex[:12]}"
         self._services = services
         self._port = free_port()
-        self._key = services.keyring.issue(Principal(function.role), "STS.") if function.role else None
+        self._key = (
+            services.keyring.issue(Principal(function.role), "STS.", credentials_seconds()) if function.role else None
+        )
         self._sandbox: Sandbox | None = None
         self._session: aiohttp.ClientSession | None = None
         self._started = False
         self._broken = False
+        self._watching: asyncio.Task[None] | None = None
         self._last_lines: list[str] = []
 
     @property
     def usable(self) -> bool:
-        return self._started and not self._broken and self._sandbox is not None and self._sandbox.alive
+        current = self._key is None or not self._key.expired
+        return current and self._started and not self._broken and self._sandbox is not None and self._sandbox.alive
 
     @property
     def used_mb(self) -> int:
@@ -96,6 +116,8 @@ class FcInstance:
             )
             if self.function.initializer is not None:
                 await self._initialize(self.function.initializer.timeout_s)
+            if self.function.health is not None:
+                await self._begin_health_checks(self.function.health)
             self._started = True
         except BaseException:
             await self.close()
@@ -129,6 +151,8 @@ class FcInstance:
             with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
                 await asyncio.wait_for(self._callback("GET", "/pre-stop"), self.function.pre_stop.timeout_s)
         self._broken = True
+        if self._watching is not None:
+            self._watching.cancel()
         if self._session is not None:
             await self._session.close()
         if self._sandbox is not None:
@@ -143,6 +167,11 @@ class FcInstance:
         except PackageError as error:
             raise FcError(412, "FunctionNotStarted", f"{_NOT_STARTED}{error}") from error
         variables = environment(function, folder, self._port, self.id, self._key)
+        variables = endpoints(function, services.port) | variables
+        try:
+            variables["PATH"] = await asyncio.to_thread(with_node, variables["PATH"], function.runtime)
+        except NodeError as error:
+            raise FcError(412, "FunctionNotStarted", f"{_NOT_STARTED}{error}") from error
         command = local_command(function, folder)
         try:
             self._sandbox = await Sandbox.start(command, variables, folder, function.memory_mb, self._log)
@@ -180,6 +209,25 @@ class FcInstance:
         if not 200 <= status < 300:
             told = body.decode("utf-8", "replace") or f"Function instance initialization failed with status {status}"
             raise FcError(200, "InitializationError", told)
+
+    async def _begin_health_checks(self, check: HealthCheck) -> None:
+        """Raises FcError when the instance is not well; else it is watched from now on."""
+        path, _, query = check.path.partition("?")
+
+        async def ask() -> int:
+            response = await self._request(Request("GET", _ADDRESS, path, query))
+            await response.read()
+            return response.status
+
+        async def watch() -> None:
+            await fc_health.until_unwell(check, ask)
+            self._broken = True
+
+        if not await fc_health.first_is_well(check, ask):
+            self._running().drain(flush=True)
+            told = f"Function instance health check failed on path {check.path}.\nLogs:"
+            raise FcError(412, "FunctionNotStarted", told + self._log_text())
+        self._watching = asyncio.ensure_future(watch())
 
     async def _callback(self, method: str, path: str) -> tuple[int, bytes]:
         headers = common_headers(self.function, new_request_id(), path)
@@ -255,6 +303,14 @@ class FcInstance:
 
     def _log_text(self) -> str:
         return "\n".join(self._last_lines)
+
+
+def credentials_seconds() -> float:
+    """How long an instance's credentials last: 36 hours, or what ISTHMUS_FC_CREDENTIALS_SECONDS says, for tests.
+
+    Source: Function Compute documentation, "Grant permissions to Function Compute".
+    """
+    return float(os.environ.get(CREDENTIALS_VARIABLE) or _CREDENTIALS_SECONDS)
 
 
 def free_port() -> int:

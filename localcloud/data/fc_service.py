@@ -14,11 +14,16 @@ from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import unquote
 
-from localcloud.store import Resource, Store
+from multidict import CIMultiDict
+
+from localcloud import ram
+from localcloud.store import QueuedInvocation, Resource, Store
 
 from .acs3 import SignatureError, verify
+from .fc_async import MAX_DELAY_SECONDS, MAX_PAYLOAD_BYTES, AsyncQueue
 from .fc_function import FcFunction, common_headers, find_function, new_request_id
 from .fc_instance import FcError, FcInstance, FcServices
+from .keyring import ALIBABA_ACCOUNT, Principal
 from .messages import HOP_BY_HOP, Request, Response, json_response, without
 from .pool import Fleet, Pool
 
@@ -26,6 +31,8 @@ _PATH = re.compile(r"/2023-03-30/functions/([^/]+)/invocations")
 _MAX_BODY_BYTES = 32 << 20
 _MAX_HEADER_BYTES = 8 << 10
 _MAX_TARGET_BYTES = 4 << 10
+_SHOWN_BYTES = 500
+_ROOT = f"acs:ram::{ALIBABA_ACCOUNT}:root"
 _RESERVED_RESPONSE = HOP_BY_HOP | {"date", "server"}
 
 
@@ -35,9 +42,15 @@ class FcService:
     def __init__(self, services: FcServices) -> None:
         self._services = services
         self._fleet: Fleet[FcInstance] = Fleet()
+        self._queue = AsyncQueue(services.store, self._attempt)
 
     async def close(self) -> None:
+        await self._queue.close()
         await self._fleet.close()
+
+    def wake(self) -> None:
+        """Look for asynchronous invocations that are due."""
+        self._queue.wake()
 
     def forget_missing(self) -> None:
         """Drain the instances of functions that were changed or deleted."""
@@ -74,9 +87,13 @@ class FcService:
             told = f"path '{request.path}' is not served here"
             return _refusal(FcError(404, "PathNotSupported", told), request_id)
         try:
-            verify(request, self._services.keyring)
+            caller = verify(request, self._services.keyring)
             _check_size(request)
-            return await self._invoke(self._function(unquote(match[1])), request, request_id)
+            function = self._function(unquote(match[1]))
+            self._check_caller(caller, function)
+            if request.headers.get("X-Fc-Invocation-Type", "Sync") == "Async":
+                return self._accept(function, request, request_id)
+            return await self._invoke(function, request.body, request_id)
         except (FcError, SignatureError) as error:
             return _refusal(error, request_id)
 
@@ -100,20 +117,53 @@ class FcService:
         if settings.get("authType", "function") == "function":
             verify(request, self._services.keyring)
 
-    async def _invoke(self, function: FcFunction, request: Request, request_id: str) -> Response:
-        headers = without(request.headers, frozenset(name.lower() for name in request.headers))
-        headers.extend(common_headers(function, request_id, "/invoke"))
+    def _check_caller(self, caller: Principal, function: FcFunction) -> None:
+        """The account may call everything, a role what its policies say."""
+        if caller.arn == _ROOT:
+            return
+        resource = f"acs:fc:{function.region}:{ALIBABA_ACCOUNT}:functions/{function.name}"
+        if not ram.judge(self._store, caller.arn, ram.Call("fc:InvokeFunction", resource, {})).allowed:
+            told = f"the caller is not authorized to perform 'fc:InvokeFunction' on resource '{resource}'"
+            raise FcError(403, "AccessDenied", told)
+
+    def _accept(self, function: FcFunction, request: Request, request_id: str) -> Response:
+        """Queue an asynchronous invocation: 202, whatever becomes of it."""
+        if len(request.body) > MAX_PAYLOAD_BYTES:
+            told = f"request body size {len(request.body)} exceeds {MAX_PAYLOAD_BYTES}, the limit of async invocations"
+            raise FcError(400, "InvalidArgument", told)
+        delay = request.headers.get("X-Fc-Async-Delay", "0")
+        if not delay.isdigit() or int(delay) > MAX_DELAY_SECONDS:
+            told = f"X-Fc-Async-Delay must be from 1 to {MAX_DELAY_SECONDS}, got '{delay}'"
+            raise FcError(400, "InvalidArgument", told)
+        task, now = request.headers.get("X-Fc-Async-Task-Id", ""), time.time()
+        cause = f"InvokeFunction, task {task}" if task else "InvokeFunction"
+        self._queue.submit(QueuedInvocation(request_id, function.name, request.body, now, 0, now + int(delay), cause))
+        return Response(202, CIMultiDict({"X-Fc-Request-Id": request_id}))
+
+    async def _attempt(self, function: FcFunction, invocation: QueuedInvocation) -> str:
+        """One try of a queued invocation; why it failed, or an empty string."""
+        try:
+            response = await self._invoke(function, invocation.payload, invocation.id, retries=invocation.attempts - 1)
+        except FcError as error:
+            return f"{error.kind}: {error}"
+        kind = response.headers.get("X-Fc-Error-Type", "")
+        return f"{kind}: {response.body.decode('utf-8', 'replace')[:_SHOWN_BYTES]}" if kind else ""
+
+    async def _invoke(self, function: FcFunction, body: bytes, request_id: str, retries: int = 0) -> Response:
+        host = f"{ALIBABA_ACCOUNT}.{function.region}.fc.aliyuncs.com"
+        headers = CIMultiDict(common_headers(function, request_id, "/invoke"))
+        headers["X-Fc-Retry-Count"] = str(retries)
         headers["Content-Type"] = "application/octet-stream"
-        headers["Host"] = request.host
+        headers["Host"] = host
         begun = time.monotonic()
         async with self._lease(function) as instance:
             try:
-                result = await instance.send(Request("POST", request.host, "/invoke", "", headers, request.body))
-                body, kind = await result.read(), _marked_failure(result)
+                result = await instance.send(Request("POST", host, "/invoke", "", headers, body))
+                told, kind = await result.read(), _marked_failure(result)
             except FcError as error:
                 # A function that fails is an answer with the status 200 of this API; FC itself failing is not.
-                body, kind = json.dumps({"errorMessage": str(error)}).encode(), error.kind
-            response = Response(200, body=body)
+                told, kind = json.dumps({"errorMessage": str(error)}).encode(), error.kind
+            response = Response(200, body=told)
             response.headers["X-Fc-Instance-Id"] = instance.id
             response.headers["X-Fc-Max-Memory-Usage"] = f"{instance.used_mb}"
         response.headers["Content-Type"] = "application/octet-stream"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import secrets
 import string
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +36,12 @@ class AccessKey:
     secret: str = field(repr=False)
     token: str = field(default="", repr=False)
     """Session token of a temporary key."""
+    expires: float = math.inf
+    """Seconds since the epoch."""
+
+    @property
+    def expired(self) -> bool:
+        return time.time() >= self.expires
 
 
 class Keyring:
@@ -45,9 +53,10 @@ class Keyring:
         self._keys[account["aws"].id] = (account["aws"], Principal(f"arn:aws:iam::{AWS_ACCOUNT}:root"))
         self._keys[account["alibaba"].id] = (account["alibaba"], Principal(f"acs:ram::{ALIBABA_ACCOUNT}:root"))
 
-    def issue(self, principal: Principal, prefix: str = "ASIA") -> AccessKey:
-        """A new temporary key of a principal, valid while this process runs."""
-        key = AccessKey(prefix + _random(16), secrets.token_urlsafe(30), secrets.token_urlsafe(120))
+    def issue(self, principal: Principal, prefix: str = "ASIA", seconds: float = math.inf) -> AccessKey:
+        """A new temporary key of a principal, valid for so long and no longer than this process runs."""
+        expires = time.time() + seconds
+        key = AccessKey(prefix + _random(16), secrets.token_urlsafe(30), secrets.token_urlsafe(120), expires)
         self._keys[key.id] = (key, principal)
         return key
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from multidict import CIMultiDict
 
+from localcloud.objects import Content
+
 HOP_BY_HOP = frozenset(
     {
         "connection",
@@ -41,6 +43,10 @@ class Request:
     client_ip: str = "127.0.0.1"
     role: str = ""
     """Name of the RAM role that a service of the same cloud acts with; never set from the outside."""
+    sent_host: str = ""
+    """The Host header as it came, which is what a client has signed."""
+    upload: Content | None = None
+    """The body of an upload to a bucket, in a file; `body` is empty then."""
 
     @property
     def target(self) -> str:

@@ -1,106 +1,172 @@
-"""OSS buckets: GET and HEAD of objects, for the public and for the CDN that pulls from a private bucket.
+"""OSS: which operation a request asks for, who signed it, and the answer or the error document.
 
-Requests signed with an access key are not served: functions reach the real OSS with real credentials, and the
-local RAM roles have none. Source: OSS documentation, "Error responses", "Access control".
+Objects, uploads in parts and lists are in `oss_objects`, `oss_multipart` and `oss_lists`.
+Source: OSS developer reference, "List of operations by function".
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import secrets
-from email.utils import formatdate
+from collections.abc import Callable
+from datetime import UTC, datetime
 from urllib.parse import unquote
-from xml.sax.saxutils import escape
 
-from multidict import CIMultiDict
+from localcloud.events import Change
+from localcloud.store import Resource, Store
 
-from localcloud.store import Resource, Store, StoredObject
-
+from . import xml
+from .keyring import ALIBABA_ACCOUNT, Keyring
 from .messages import Request, Response
+from .oss_access import Access, bucket_name, bucket_region, caller
+from .oss_errors import OssError, answer, invalid_argument, not_implemented, request_id
+from .oss_lists import Lists
+from .oss_multipart import Multipart
+from .oss_objects import Objects
+from .oss_operation import Operation
+from .oss_signature import parameters, verify
 
 BUCKET = "alicloud:oss/bucket:Bucket"
-BUCKET_ACL = "alicloud:oss/bucketAcl:BucketAcl"
-OBJECT = "alicloud:oss/bucketObject:BucketObject"
-ROLE = "alicloud:ram/role:Role"
 
-_PUBLIC = frozenset({"public-read", "public-read-write"})
+_MAX_KEY_BYTES = 1023
+_OVERRIDES = frozenset(
+    {
+        "response-content-type",
+        "response-content-language",
+        "response-expires",
+        "response-cache-control",
+        "response-content-disposition",
+        "response-content-encoding",
+    }
+)
+_KNOWN_PARAMETERS = _OVERRIDES | {
+    *("uploads", "uploadId", "partNumber", "delete", "location", "bucketInfo", "objectMeta", "acl", "stat"),
+    *("list-type", "prefix", "delimiter", "marker", "max-keys", "encoding-type", "start-after", "continuation-token"),
+    *("fetch-owner", "key-marker", "upload-id-marker", "max-uploads", "max-parts", "part-number-marker"),
+    *("sequential",),
+}
 
 
 class Oss:
-    """Every OSS bucket of the state."""
+    """Every OSS bucket of the state; `changed` is told of each change of an object."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, keyring: Keyring, changed: Callable[[Change], None]) -> None:
         self._store = store
+        self._keyring = keyring
+        self._access = Access(store)
+        self._objects = Objects(store, self._access, changed)
+        self._multipart = Multipart(store, self._access, changed)
+        self._lists = Lists(store, self._access)
 
-    async def handle(self, request: Request, bucket: Resource) -> Response:
-        """Answer a request to `<bucket>.oss-<region>.aliyuncs.com`."""
-        response = self._answer(request, bucket)
-        if request.method == "HEAD":
-            response.headers["Content-Length"] = str(len(response.body))
-            response.body = b""
+    async def handle(self, request: Request, bucket: Resource | None) -> Response:
+        """Answer a request to `<bucket>.oss-<region>[-internal].aliyuncs.com`, or to the region itself."""
+        id_ = request_id()
+        try:
+            response = self._answer(request, bucket, id_)
+        except OssError as error:
+            return answer(request, error, id_)
+        response.headers["Server"] = "AliyunOSS"
+        response.headers["x-oss-request-id"] = id_
         return response
 
-    def _answer(self, request: Request, bucket: Resource) -> Response:
-        if request.method not in {"GET", "HEAD"}:
-            return error(request, 403, "AccessDenied", "Anonymous access is forbidden for this operation.")
-        if "Authorization" in request.headers or "OSSAccessKeyId=" in request.query:
-            told = "The OSS Access Key Id you provided does not exist in our records."
-            return error(request, 403, "InvalidAccessKeyId", told)
-        name = str(bucket.properties.get("bucket") or bucket.id)
-        key = unquote(request.path[1:])
-        by_role = bool(request.role) and bool(self._store.find(ROLE, roleName=request.role))
-        if not by_role and not self._public(bucket, name, key):
-            told = "You have no right to access this object because of bucket acl."
-            return error(request, 403, "AccessDenied", told, EC="0003-00000001")
-        if not key:
-            return error(request, 403, "AccessDenied", "Listing the bucket is not served here.")
-        found = self._store.get_object(name, key)
-        if found is None:
-            return error(request, 404, "NoSuchKey", "The specified key does not exist.", Key=key, EC="0026-00000001")
-        return self._object(request, found, download=not by_role)
+    def _answer(self, request: Request, bucket: Resource | None, id_: str) -> Response:
+        if bucket is None:
+            return self._list_buckets(request)
+        key = _key(request)
+        principal = verify(request, self._keyring, bucket_name(bucket), key, bucket_region(bucket))
+        query = parameters(request.query)
+        unknown = [name for name in query if name not in _KNOWN_PARAMETERS and not name.startswith("x-oss-")]
+        if unknown and principal is not None:
+            raise not_implemented(f"the parameter {unknown[0]}")
+        if "x-oss-process" in query:
+            raise not_implemented("x-oss-process")
+        operation = Operation(request, bucket, key, query, caller(request, principal), id_)
+        return self._of_object(operation) if key else self._of_bucket(operation)
 
-    def _public(self, bucket: Resource, name: str, key: str) -> bool:
-        own = self._store.find(OBJECT, bucket=name, key=key)
-        object_acl = str(own[0].properties.get("acl") or "default") if own else "default"
-        if object_acl not in {"", "default"}:
-            return object_acl in _PUBLIC
-        separate = self._store.find(BUCKET_ACL, bucket=name)
-        acl = separate[0].properties.get("acl") if separate else bucket.properties.get("acl")
-        return acl in _PUBLIC
+    def _of_object(self, operation: Operation) -> Response:
+        _check_key(operation.key)
+        query, method = operation.query, operation.request.method
+        if "uploads" in query or "uploadId" in query:
+            return self._multipart.handle(operation)
+        if "acl" in query:
+            raise not_implemented("access control lists of objects")
+        serve = {
+            "GET": self._objects.get,
+            "HEAD": self._objects.get,
+            "PUT": self._objects.put,
+            "DELETE": self._objects.delete,
+        }.get(method)
+        if serve is None:
+            raise not_implemented(f"{method} of an object")
+        return serve(operation)
 
-    def _object(self, request: Request, found: StoredObject, *, download: bool) -> Response:
-        data = self._store.blob_path(found.blob).read_bytes()
-        # ETag and Content-MD5 are MD5 by OSS's definition, no security hangs on them.
-        digest = hashlib.md5(data, usedforsecurity=False)
-        headers = CIMultiDict(found.headers)
-        headers.setdefault("Content-Type", "application/octet-stream")
-        headers["ETag"] = f'"{digest.hexdigest().upper()}"'
-        headers["Content-MD5"] = base64.b64encode(digest.digest()).decode()
-        headers["Last-Modified"] = formatdate(found.modified, usegmt=True)
-        headers["Accept-Ranges"] = "bytes"
-        headers["x-oss-object-type"] = "Normal"
-        headers["x-oss-storage-class"] = "Standard"
-        headers["x-oss-request-id"] = secrets.token_hex(12).upper()
-        headers["Server"] = "AliyunOSS"
-        if download:
-            headers["x-oss-force-download"] = "true"
-            headers["Content-Disposition"] = "attachment"
-        if request.headers.get("If-None-Match") == headers["ETag"]:
-            return Response(304, headers)
-        return Response(200, headers, data)
+    def _of_bucket(self, operation: Operation) -> Response:
+        query, method = operation.query, operation.request.method
+        if method == "POST" and "delete" in query:
+            return self._objects.delete_many(operation)
+        if method not in {"GET", "HEAD"}:
+            if operation.caller.anonymous:
+                self._access.require(operation.caller, "oss:PutObject", operation.bucket)
+            raise not_implemented(f"{method} of a bucket: buckets come and go by deployments")
+        if "uploads" in query:
+            return self._multipart.list_uploads(operation)
+        if "location" in query:
+            return self._location(operation)
+        if "bucketInfo" in query or method == "HEAD":
+            return self._info(operation)
+        if "acl" in query or "stat" in query:
+            raise not_implemented("GetBucketAcl and GetBucketStat")
+        return self._lists.objects(operation)
+
+    def _location(self, operation: Operation) -> Response:
+        self._access.require(operation.caller, "oss:GetBucketLocation", operation.bucket)
+        region = f"oss-{bucket_region(operation.bucket)}"
+        body = f'<?xml version="1.0" encoding="UTF-8"?>\n<LocationConstraint>{region}</LocationConstraint>\n'
+        return operation.xml(body.encode())
+
+    def _info(self, operation: Operation) -> Response:
+        self._access.require(operation.caller, "oss:GetBucketInfo", operation.bucket)
+        region = f"oss-{bucket_region(operation.bucket)}"
+        described: list[xml.Field] = [
+            *_described(operation.bucket),
+            ("Owner", [("ID", ALIBABA_ACCOUNT), ("DisplayName", ALIBABA_ACCOUNT)]),
+            ("AccessControlList", [("Grant", str(operation.bucket.properties.get("acl") or "private"))]),
+            ("DataRedundancyType", "LRS"),
+            ("IntranetEndpoint", f"{region}-internal.aliyuncs.com"),
+            ("ExtranetEndpoint", f"{region}.aliyuncs.com"),
+        ]
+        return operation.xml(xml.document("BucketInfo", [("Bucket", described)]))
+
+    def _list_buckets(self, request: Request) -> Response:
+        """ListBuckets of the account; roles are not asked, since none of ours needs it."""
+        region = request.host.removeprefix("oss-").partition(".")[0].removesuffix("-internal")
+        principal = verify(request, self._keyring, "", "", region)
+        if request.method != "GET" or request.path != "/":
+            raise not_implemented(f"{request.method} without a bucket in the host name")
+        if principal is None or not principal.arn.endswith(":root"):
+            raise OssError(403, "AccessDenied", "You are forbidden to list buckets.")
+        buckets = [("Bucket", _described(bucket)) for bucket in self._store.list(BUCKET)]
+        owner = [("ID", ALIBABA_ACCOUNT), ("DisplayName", ALIBABA_ACCOUNT)]
+        body = xml.document("ListAllMyBucketsResult", [("Owner", owner), ("Buckets", buckets)])
+        return Operation.document(body)
 
 
-def error(request: Request, status: int, code: str, message: str, **more: str) -> Response:
-    """An error document of OSS."""
-    request_id = secrets.token_hex(12).upper()
-    fields = {"Code": code, "Message": message, "RequestId": request_id, "HostId": request.host, **more}
-    lines = "".join(f"  <{name}>{escape(value)}</{name}>\n" for name, value in fields.items())
-    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>\n{lines}</Error>\n'
-    headers = CIMultiDict({"Content-Type": "application/xml", "Server": "AliyunOSS", "x-oss-request-id": request_id})
-    return Response(status, headers, body.encode())
+def _described(bucket: Resource) -> list[xml.Field]:
+    region = f"oss-{bucket_region(bucket)}"
+    created = str(bucket.properties.get("creationDate") or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    return [
+        ("Name", bucket_name(bucket)),
+        ("CreationDate", created.replace("Z", ".000Z")),
+        ("Location", region),
+        ("StorageClass", "Standard"),
+    ]
 
 
-def no_such_bucket(request: Request) -> Response:
-    bucket = request.host.partition(".")[0]
-    return error(request, 404, "NoSuchBucket", "The specified bucket does not exist.", BucketName=bucket)
+def _key(request: Request) -> str:
+    try:
+        return unquote(request.path[1:], errors="strict")
+    except UnicodeDecodeError as error:
+        raise invalid_argument("The object key is not UTF-8.", "key", request.path) from error
+
+
+def _check_key(key: str) -> None:
+    if len(key.encode()) > _MAX_KEY_BYTES or key.startswith(("/", "\\")):
+        raise OssError(400, "InvalidObjectName", "The specified object is not valid.", ObjectName=key[:100])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +13,17 @@ from multidict import CIMultiDict
 
 from localcloud.store import Resource, Store
 
-from . import cdn, cloudfront, fc_function, function_url, lambda_function, oss, s3
+from . import cdn, cdn_api, cloudfront, fc_function, function_url, lambda_function, oss, oss_errors, s3
 from .keyring import ALIBABA_ACCOUNT
 from .messages import Request, Response
+from .oss_access import bucket_name, bucket_region
 
 Service = Callable[[Request, Any], Awaitable[Response]]
 
 SUFFIX = ".localhost"
 """What is appended to a real name so that curl and browsers connect to this machine (RFC 6761, section 6.3)."""
+
+_OSS_REGION = re.compile(r"oss-[a-z0-9-]+\.aliyuncs\.com")
 
 
 @dataclass(frozen=True)
@@ -45,14 +49,19 @@ class Router:
 
     async def fetch(self, request: Request) -> Response | None:
         """The response of the service that owns the host name, or None."""
-        route = self._routes.get(request.host)
+        route = self._routes.get(request.host) or _oss_region(request.host)
         if route is None:
             return None
         if route.service == "oss":
             route = self._oss_route(request, route)
             if route is None:
-                return oss.no_such_bucket(request)
+                return oss_errors.no_such_bucket(request)
         return await self._services[route.service](request, route.resource)
+
+    def takes_upload(self, method: str, host: str) -> bool:
+        """Whether the body of a request is an object or a part of one, which may be large."""
+        route = self._routes.get(host)
+        return method == "PUT" and route is not None and route.service in {"oss", "s3"}
 
     def names(self) -> list[str]:
         """Every host name that is answered, sorted."""
@@ -71,7 +80,7 @@ class Router:
         """OSS picks the bucket by the Host header, wherever the connection was made to."""
         host = request.headers.get("Host", request.host).partition(":")[0].removesuffix(SUFFIX)
         if host == request.host:
-            return connected
+            return connected if connected.resource or _OSS_REGION.fullmatch(host) else None
         other = self._routes.get(host)
         return other if other is not None and other.service == "oss" else None
 
@@ -106,7 +115,11 @@ def _alibaba_routes(store: Store) -> dict[str, Route]:
         if known is not None:
             found[fc_api_host(known.region)] = Route("fc-api", None)
     for bucket in store.list(oss.BUCKET):
-        found[_bucket_host(bucket)] = Route("oss", bucket)
+        region = bucket_region(bucket)
+        for endpoint in (f"oss-{region}", f"oss-{region}-internal"):
+            found[f"{bucket_name(bucket)}.{endpoint}.aliyuncs.com"] = Route("oss", bucket)
+    if store.list(cdn.DOMAIN):
+        found[cdn_api.HOST] = Route("cdn-api", None)
     for domain in store.list(cdn.DOMAIN):
         for key in ("domainName", "cname"):
             found[str(domain.properties.get(key) or "")] = Route("cdn", domain)
@@ -132,10 +145,10 @@ def _host(url: str) -> str:
     return urlsplit(str(url)).hostname or ""
 
 
-def _bucket_host(bucket: Resource) -> str:
-    endpoint = bucket.properties.get("extranetEndpoint") or f"{bucket.properties.get('location') or 'oss-cn-hongkong'}"
-    endpoint = str(endpoint) if "." in str(endpoint) else f"{endpoint}.aliyuncs.com"
-    return f"{bucket.properties.get('bucket') or bucket.id}.{endpoint}"
+def _oss_region(host: str) -> Route | None:
+    """OSS answers for every name of its own, whether or not there is such a bucket."""
+    known = _OSS_REGION.fullmatch(host.partition(".")[2]) or _OSS_REGION.fullmatch(host)
+    return Route("oss", None) if known else None
 
 
 def _unknown(request: Request, names: list[str], port: int) -> Response:

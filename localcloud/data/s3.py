@@ -17,7 +17,8 @@ from xml.sax.saxutils import escape
 
 from multidict import CIMultiDict
 
-from localcloud.store import Resource, Store, StoredObject
+from localcloud.objects import StoredObject
+from localcloud.store import Resource, Store
 
 from .keyring import AWS_ACCOUNT, Keyring, Principal
 from .messages import Request, Response
@@ -53,7 +54,7 @@ class S3:
                 return _error(403, "SignatureDoesNotMatch", str(error))
         if request.method not in {"GET", "HEAD"} or not self._allowed(name, key, caller):
             return _error(403, "AccessDenied", "Access Denied")
-        found = self._store.get_object(name, key)
+        found = self._store.s3.get(name, key)
         # Without s3:ListBucket a missing key is not told apart from a forbidden one.
         return _object(found, self._store) if found else _error(403, "AccessDenied", "Access Denied")
 

@@ -18,9 +18,12 @@ from pathlib import Path
 from aiohttp import web
 from multidict import CIMultiDict
 
+from localcloud.events import Change, fire
+from localcloud.objects import Spool
 from localcloud.store import Store
 
 from .cdn import Cdn
+from .cdn_api import CdnApi
 from .cloudfront import CloudFront
 from .fc_instance import FcServices
 from .fc_service import FcService
@@ -39,6 +42,8 @@ from .sandbox import MemoryWatch
 
 _MAX_BODY_BYTES = 33 << 20
 """A little above the largest body that any of the clouds takes (32 MB, FC)."""
+_MAX_UPLOAD_BYTES = 5 << 30
+"""The largest object that one PUT may send to OSS or S3."""
 _MAX_HEADER_BYTES = 64 << 10
 _SHUTDOWN_SECONDS = 5.0
 _PR_SET_PDEATHSIG = 1
@@ -49,11 +54,13 @@ log = logging.getLogger("localcloud.data")
 class DataPlane:
     """All services over one store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, port: int) -> None:
+        self._store = store
         self._root = store.root
+        self.uploads = store.root / "uploads"
         keyring, packages, watch = Keyring(store.root), Packages(store.root / "code"), MemoryWatch()
         self._lambdas = LambdaService(Services(store, packages, keyring, watch))
-        self._fc = FcService(FcServices(store, packages, keyring, watch))
+        self._fc = FcService(FcServices(store, packages, keyring, watch, port))
         self._cloudfront = CloudFront(store, self._lambdas, keyring, self._fetch)
         self._cdn = Cdn(store, self._fetch)
         services: dict[str, Service] = {
@@ -62,11 +69,17 @@ class DataPlane:
             "lambda": lambda request, _none: self._lambdas.handle(request),
             "fc": self._fc.handle_trigger,
             "fc-api": self._fc.handle_api,
-            "oss": Oss(store).handle,
+            "oss": Oss(store, keyring, self._object_changed).handle,
             "s3": S3(store, keyring).handle,
             "cdn": self._cdn.handle,
+            "cdn-api": CdnApi(store, keyring, self._cdn).handle,
         }
         self._router = Router(store, services, self._changed)
+
+    def takes_upload(self, method: str, host: str) -> bool:
+        """Whether a body belongs into a file instead of into memory."""
+        self._router.refresh()
+        return self._router.takes_upload(method, host)
 
     async def handle(self, request: Request, port: int) -> Response:
         """Answer one request; a defect of this program becomes a 500 and a log entry, never a lost connection."""
@@ -81,32 +94,43 @@ class DataPlane:
             )
 
     async def watch(self) -> None:
-        """Notice changes of the state without a request, so that sandboxes of old code go away."""
+        """Notice changes of the state without a request: sandboxes of old code go away, queued events are run."""
         while True:
             self._router.refresh()
+            self._fc.wake()
             await asyncio.sleep(1)
 
     async def close(self) -> None:
         await asyncio.gather(self._lambdas.close(), self._fc.close())
 
+    def _object_changed(self, change: Change) -> None:
+        fire(self._store, change)
+        self._fc.wake()
+
     async def _fetch(self, request: Request) -> Response | None:
         return await self._router.fetch(request)
 
     def _changed(self) -> None:
-        self._cloudfront.cache.clear()
-        self._cdn.cache.clear()
+        self._cloudfront.cache.drop(lambda _key: True)
+        self._cdn.forget_missing()
         self._lambdas.forget_missing()
         self._fc.forget_missing()
 
 
 async def serve(store: Store, port: int, stop: asyncio.Event) -> None:
     """Answer on loopback until `stop` is set; raises OSError when the port is taken."""
-    plane = DataPlane(store)
+    plane = DataPlane(store, port)
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         return await _respond(request, plane, port)
 
-    server = web.Server(handle, access_log=None, max_line_size=_MAX_HEADER_BYTES, max_field_size=_MAX_HEADER_BYTES)
+    server = web.Server(
+        handle,
+        access_log=None,
+        auto_decompress=False,
+        max_line_size=_MAX_HEADER_BYTES,
+        max_field_size=_MAX_HEADER_BYTES,
+    )
     runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()
@@ -129,9 +153,6 @@ async def serve(store: Store, port: int, stop: asyncio.Event) -> None:
 async def _respond(outer: web.BaseRequest, plane: DataPlane, port: int) -> web.StreamResponse:
     if outer.headers.get("Expect", "").lower() == "100-continue" and outer.transport is not None:
         outer.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    body = await _body(outer)
-    if body is None:
-        return web.Response(status=413, text="The request body is larger than any of the clouds takes.\n")
     path, _, query = outer.raw_path.partition("?")
     request = Request(
         method=outer.method,
@@ -139,11 +160,33 @@ async def _respond(outer: web.BaseRequest, plane: DataPlane, port: int) -> web.S
         path=path if path.startswith("/") else "/",
         query=query,
         headers=without(CIMultiDict(outer.headers), HOP_BY_HOP | {"expect"}),
-        body=body,
         client_ip=outer.remote or "127.0.0.1",
+        sent_host=outer.headers.get("Host", ""),
     )
     request.headers["Host"] = request.host
+    if plane.takes_upload(request.method, request.host):
+        return await _respond_to_upload(outer, request, plane, port)
+    body = await _body(outer)
+    if body is None:
+        return web.Response(status=413, text="The request body is larger than any of the clouds takes.\n")
+    request.body = body
     return await _send(outer, await plane.handle(request, port))
+
+
+async def _respond_to_upload(
+    outer: web.BaseRequest, request: Request, plane: DataPlane, port: int
+) -> web.StreamResponse:
+    spool = Spool(plane.uploads)
+    try:
+        async for piece in outer.content.iter_any():
+            spool.write(piece)
+            if spool.size > _MAX_UPLOAD_BYTES:
+                return web.Response(status=413, text="The object is larger than any of the clouds takes.\n")
+        request.upload = spool.finish()
+        return await _send(outer, await plane.handle(request, port))
+    finally:
+        # An upload that was accepted has been moved away.
+        spool.discard()
 
 
 async def _body(outer: web.BaseRequest) -> bytes | None:

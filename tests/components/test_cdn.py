@@ -90,7 +90,7 @@ def test_with_a_certificate_visitors_get_tls_1_2_and_nothing_older():
 
 def test_the_site_is_private_and_has_a_first_page():
     deployment = run()
-    assert deployment.named("site-site").inputs == {"bucket": "isthmus-test-site"}
+    assert deployment.named("site-site").inputs == {"bucket": "isthmus-test-site", "forceDestroy": False}
     assert deployment.named("site-site-block").inputs == {"bucket": "isthmus-test-site", "blockPublicAccess": True}
     page = deployment.named("site-first-page").inputs
     assert "<h1>" in page.pop("content")
@@ -100,6 +100,12 @@ def test_the_site_is_private_and_has_a_first_page():
         "contentType": "text/html; charset=utf-8",
         "cacheControl": "no-cache",
     }
+
+
+def test_a_site_that_something_else_publishes_has_no_first_page():
+    deployment = run(first_page=False, force_destroy=True)
+    assert deployment.children("site") == {name: type_ for name, type_ in CHILDREN.items() if name != "site-first-page"}
+    assert deployment.named("site-site").inputs["forceDestroy"] is True
 
 
 def test_the_account_wide_role_reads_this_bucket_only():

@@ -84,6 +84,22 @@ def test_exact_function():
     }
 
 
+def test_a_health_check_reaches_the_cloud_and_the_runtime():
+    def program():
+        given = {
+            "health_path": "/healthz", "health_initial_delay_s": 0, "health_period_s": 120, "health_timeout_s": 3,
+            "health_failure_threshold": 120, "health_success_threshold": pulumi.Output.from_input(2),
+        }  # fmt: skip
+        FcWebFunction("web", {**ARGS, **given, "environment": {"STAGE": "test"}})
+
+    inputs = deploy(program).named("web", "v3Function").inputs
+    assert inputs["customRuntimeConfig"]["healthCheckConfig"] == {
+        "httpGetUrl": "/healthz", "initialDelaySeconds": 0, "periodSeconds": 120, "timeoutSeconds": 3,
+        "failureThreshold": 120, "successThreshold": 2,
+    }  # fmt: skip
+    assert inputs["environmentVariables"] == {"STAGE": "test", "ISTHMUS_HEALTH_PATH": "/healthz"}
+
+
 def test_exact_trigger():
     inputs = run().named("web-http").inputs
     assert json.loads(inputs.pop("triggerConfig")) == {
@@ -97,6 +113,24 @@ def test_exact_trigger():
         "triggerName": "http",
         "triggerType": "http",
     }
+
+
+def test_a_function_without_a_url():
+    seen: list[str] = []
+    deployment = deploy(lambda: FcWebFunction("web", {**ARGS, "http_trigger": False}).url.apply(seen.append))
+    assert seen == [""]
+    assert deployment.children("web") == {name: type_ for name, type_ in CHILDREN.items() if name != "web-http"}
+
+
+def test_it_may_refresh_the_domains_that_are_named():
+    policy = run(refresh_domains=["www.example.com"]).named("web-policy").inputs
+    assert json.loads(policy["policyDocument"])["Statement"][1:] == [
+        {
+            "Effect": "Allow",
+            "Action": ["cdn:RefreshObjectCaches"],
+            "Resource": ["acs:cdn:*:*:domain/www.example.com"],
+        }
+    ]
 
 
 def test_the_code_lies_in_a_private_bucket_under_its_digest():
@@ -216,10 +250,20 @@ FINDINGS = [
     ({"memory_mb": 500}, ["FC-MEMORY"]),
     ({"cpu": 1}, ["FC-CPU"]),
     ({"timeout_s": 86_401}, ["FC-TIMEOUT"]),
+    ({"disk_mb": 1024}, ["FC-DISK"]),
+    ({"http_trigger": "no"}, ["ARGUMENT-TYPE"]),
     ({"concurrency": 201}, ["FC-CONCURRENCY"]),
     ({"initializer_timeout_s": 301}, ["FC-INITIALIZER"]),
     ({"pre_stop_timeout_s": 91}, ["FC-PRE-STOP"]),
     ({"auth": "jwt"}, ["FC-AUTH"]),
+    ({"health_path": "healthz"}, ["FC-HEALTH-PATH"]),
+    ({"health_path": "/invoke"}, ["FC-HEALTH-LIFE-CYCLE"]),
+    ({"health_path": "/", "health_initial_delay_s": 121}, ["FC-HEALTH-DELAY"]),
+    ({"health_path": "/", "health_period_s": 0}, ["FC-HEALTH-PERIOD"]),
+    ({"health_path": "/", "health_timeout_s": 4}, ["FC-HEALTH-TIMEOUT"]),
+    ({"health_path": "/", "health_failure_threshold": 0}, ["FC-HEALTH-FAILURES"]),
+    ({"health_path": "/", "health_success_threshold": 121}, ["FC-HEALTH-SUCCESSES"]),
+    ({"health_period_s": 5}, ["FC-HEALTH-UNUSED"]),
     ({"log_retention_days": 0}, ["FC-LOG-RETENTION"]),
     ({"region": "cn-guangzhou"}, ["FC-REGION"]),
     ({"resource_name": "Isthmus"}, ["RAM-NAME"]),

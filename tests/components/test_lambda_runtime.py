@@ -62,6 +62,7 @@ def test_exact_inputs():
     assert deployment.named("web-url").inputs == {
         "functionName": "web-1a2b3c4",
         "authorizationType": "AWS_IAM",
+        "invokeMode": "BUFFERED",
     }
     policy = deployment.named("web-logs-policy").inputs
     assert policy["role"] == "web-role-1a2b3c4"
@@ -110,6 +111,18 @@ def test_given_arguments_reach_the_function():
     assert inputs["environment"] == {"variables": {"STAGE": "test"}}
     assert inputs["architectures"] == ["arm64"]
     assert deployment.named("web-logs").inputs == {"retentionInDays": 0}
+
+
+@pytest.mark.parametrize("given", [None, {"STAGE": pulumi.Output.from_input("test")}])
+def test_a_url_that_streams_says_so_to_the_function(given):
+    def program():
+        environment = {} if given is None else {"environment": given}
+        LambdaCustomRuntime("web", {**ARGS, "invoke_mode": "RESPONSE_STREAM", **environment})
+
+    deployment = deploy(program)
+    assert deployment.named("web-url").inputs["invokeMode"] == "RESPONSE_STREAM"
+    expected = {"ISTHMUS_INVOKE_MODE": "RESPONSE_STREAM"} | ({} if given is None else {"STAGE": "test"})
+    assert deployment.named("web", "lambda/function").inputs["environment"] == {"variables": expected}
 
 
 def test_a_zip_above_50_mb_goes_through_a_versioned_bucket():
@@ -178,6 +191,7 @@ FINDINGS = [
     ({"timeout_s": 901}, "LAMBDA-TIMEOUT"),
     ({"architecture": "arm64"}, "LAMBDA-ZIP-ARCHITECTURE"),
     ({"log_retention_days": 15}, "LAMBDA-LOG-RETENTION"),
+    ({"invoke_mode": "STREAM"}, "LAMBDA-URL-MODE"),
     ({"handler": "hello"}, "LAMBDA-HANDLER"),
     ({"zip_path": "absent.zip"}, "ZIP-READABLE"),
     ({"zip_path": "/absent.zip"}, "ZIP-PATH"),

@@ -43,6 +43,7 @@ def test_only_the_edge_role_is_trusted_by_two_services():
         policies.edge_trust: ["lambda.amazonaws.com", "edgelambda.amazonaws.com"],
         policies.fc_trust: ["fc.aliyuncs.com"],
         policies.cdn_trust: ["cdn.aliyuncs.com"],
+        policies.oss_trust: ["oss.aliyuncs.com"],
     }
     for trust, services in trusted.items():
         (statement,) = statements(trust())

@@ -12,28 +12,40 @@ from components.cdn import Cdn
 from components.edge_trigger import EdgeTrigger
 from components.fc_function import FcWebFunction
 from components.lambda_runtime import LambdaCustomRuntime
+from components.site import SiteBuild
 
-COMPONENTS = [LambdaCustomRuntime, EdgeTrigger, FcWebFunction, Cdn]
+COMPONENTS = [LambdaCustomRuntime, EdgeTrigger, FcWebFunction, Cdn, SiteBuild]
 REQUIRED = {
     "LambdaCustomRuntime": {"zipPath", "handler"},
     "EdgeTrigger": {"zipPath", "handler", "runtime", "functionName", "functionUrl"},
     "FcWebFunction": {"zipPath", "handler", "region", "resourceName", "bucketName", "logProjectName"},
     "Cdn": {"domainName", "bucketName", "resourceName"},
+    "SiteBuild": {
+        *("zipPath", "handler", "region", "resourceName", "codeBucketName", "sourceBucketName", "logProjectName"),
+        *("siteBucketName", "domainName", "siteUrl"),
+    },
 }
 OPTIONAL = {
-    "LambdaCustomRuntime": {"memoryMb", "timeoutS", "architecture", "logRetentionDays", "environment"},
+    "LambdaCustomRuntime": {
+        *("memoryMb", "timeoutS", "architecture", "logRetentionDays", "environment", "invokeMode"),
+    },
     "EdgeTrigger": {"event", "memoryMb", "timeoutS", "originTimeoutS", "domainName", "certificateArn"},
     "FcWebFunction": {
         *("memoryMb", "cpu", "timeoutS", "concurrency", "initializerTimeoutS", "preStopTimeoutS", "auth"),
-        *("logRetentionDays", "environment", "readPrefixes", "writePrefixes"),
+        *("logRetentionDays", "environment", "readPrefixes", "writePrefixes", "diskMb", "httpTrigger"),
+        "refreshDomains",
+        *("healthPath", "healthInitialDelayS", "healthPeriodS", "healthTimeoutS"),
+        *("healthFailureThreshold", "healthSuccessThreshold"),
     },
-    "Cdn": {"certificateId", "scope", "privateOriginRole"},
+    "Cdn": {"certificateId", "scope", "privateOriginRole", "firstPage", "forceDestroy"},
+    "SiteBuild": {"sourcePrefix", "sitePrefix", "prune", "memoryMb", "timeoutS", "logRetentionDays", "forceDestroy"},
 }
 OUTPUTS = {
     "LambdaCustomRuntime": {"functionName", "functionArn", "functionUrl", "roleName", "logGroupName"},
     "EdgeTrigger": {"url", "domain", "distributionId", "distributionArn", "edgeVersionArn"},
     "FcWebFunction": {"functionName", "functionArn", "url", "roleArn", "logProjectName"},
     "Cdn": {"url", "cname", "bucketName"},
+    "SiteBuild": {"functionName", "sourceBucketName", "sourcePrefix"},
 }
 
 

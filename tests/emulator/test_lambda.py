@@ -37,13 +37,17 @@ class Function:
         self.log = log
 
     def invoke(self, event):
+        status, body = self.ask(event)
+        assert status == 200, self.log.read_text(errors="replace")
+        return body
+
+    def ask(self, event):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(event))
         response = connection.getresponse()
         body = response.read()
         connection.close()
-        assert response.status == 200, self.log.read_text(errors="replace")
-        return body
+        return response.status, body
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +55,11 @@ def start(rooms, emulator, way, tmp_path_factory):
     """Starts the emulator with a handler; one invocation at a time, as it takes no more."""
     stack = contextlib.ExitStack()
 
-    def started(handler, path=("/var/task/bootstrap",)):
+    def started(handler, path=("/var/task/bootstrap",), **environment):
         port, log = free_port(), tmp_path_factory.mktemp("log") / "log"
         addresses = ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
         addresses += ["--runtime-api-address", f"127.0.0.1:{free_port()}"]
-        running = rooms.running(way, [emulator, *addresses, *path, handler], ENVIRONMENT, log, port)
+        running = rooms.running(way, [emulator, *addresses, *path, handler], ENVIRONMENT | environment, log, port)
         stack.enter_context(running)
         return Function(port, log)
 
@@ -131,6 +135,55 @@ def test_tls_to_a_server_of_another_name_or_authority_is_refused(probe, server, 
 def test_unknown_name(probe, server):
     refused = json.loads(probe.invoke({**server, "name": "nobody.isthmus.test", "expected": network.NAME}))
     assert refused["errorType"] == "gaierror"
+
+
+@pytest.fixture(scope="module")
+def faulty(start):
+    return start("handlers.faulty.handler", AWS_LAMBDA_FUNCTION_TIMEOUT="3")
+
+
+@pytest.mark.parametrize(
+    ("do", "error_type"),
+    [
+        ("exit", "SystemExit"),
+        ("group", "ExceptionGroup"),
+        ("nan", "Runtime.MarshalError"),
+        ("big", "Function.ResponseSizeTooLarge"),
+    ],
+)
+def test_faults_are_reported_and_the_same_process_serves_on(faulty, do, error_type):
+    before = faulty.invoke({"do": "nothing"})
+    assert json.loads(faulty.invoke({"do": do}))["errorType"] == error_type
+    assert faulty.invoke({"do": "nothing"}) == before
+
+
+def test_the_largest_result_and_odd_text_arrive(faulty):
+    assert len(faulty.invoke({"do": "largest"})) == 6_291_556
+    assert faulty.invoke({"do": "surrogate"}) == b'"\\ud800"'
+
+
+def test_a_streamed_result_is_gathered_by_the_emulator(faulty):
+    assert faulty.invoke({"do": "pieces"}) == b"first;second"
+    assert faulty.invoke({"do": "nothing"})
+
+
+@pytest.mark.parametrize(("do", "told"), [("die", "exit status 7"), ("segfault", "segmentation fault")])
+def test_a_process_that_dies_is_told_of_and_replaced(faulty, do, told):
+    before = faulty.invoke({"do": "nothing"})
+    _, body = faulty.ask({"do": do})
+    error = json.loads(body)
+    assert error["errorType"] == "Runtime.ExitError"
+    assert told in error["errorMessage"]
+    assert faulty.invoke({"do": "nothing"}) != before
+
+
+def test_a_timeout_runs_the_shutdown_hooks_and_the_next_event_is_served(faulty):
+    """The runtime has registered an extension for its hook; only therefore is it told before it is killed."""
+    assert "the hook ran" not in faulty.log.read_text(errors="replace")
+    _, body = faulty.ask({"do": "sleep"})
+    assert b"Task timed out after 3.00 seconds" in body
+    assert "the hook ran" in faulty.log.read_text(errors="replace")
+    assert faulty.invoke({"do": "nothing"})
 
 
 def test_missing_handler_is_an_error_of_the_start(start):

@@ -241,6 +241,16 @@ aws.lambda_.Function("beside", role=role.arn, code=zip_of, runtime="provided.al2
 LambdaCustomRuntime("component", {"zip_path": "dist/function.zip", "handler": "app", "timeout_s": 901})
 """
 
+_LOOP = """
+from components.site import SiteBuild
+
+SiteBuild("build", {
+    "zip_path": "dist/function.zip", "handler": "handlers.site_build.handler", "region": "cn-hongkong",
+    "resource_name": "build", "code_bucket_name": "code-7f3a", "log_project_name": "log-7f3a",
+    "source_bucket_name": "pages-7f3a", "site_bucket_name": pulumi.Output.from_input("pages-7f3a"),
+    "domain_name": "www.example.com", "site_url": "http://www.example.com/", "site_prefix": "projects/site/"})
+"""
+
 WRONG = {
     "lambda": (
         _HEAD + _LAMBDA,
@@ -291,5 +301,6 @@ WRONG = {
             *("CDN-ORIGIN", "CDN-TYPE", "CDN-SCOPE", "CDN-BUCKET-HOST", "CDN-TTL", "CDN-WEIGHT", "CDN-OSS-AUTH"),
         ],
     ),
+    "site": (_HEAD + _LOOP, ["SITE-LOOP"]),
     "components": (_HEAD + _COMPONENTS, ["LAMBDA-MEMORY", "LAMBDA-HANDLER", "LAMBDA-TIMEOUT"]),
 }

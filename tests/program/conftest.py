@@ -49,8 +49,8 @@ def asset(monkeypatch, tmp_path):
             self.path = path
             self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
 
-    def build_function(root: Path, handler: str, edge_handler: str, *, plan: Plan) -> Package:
-        build.asked.append(("function", root, handler))
+    def build_function(root: Path, handler: str, edge_handler: str, *, plan: Plan, further: list[str]) -> Package:
+        build.asked.append(("function", root, handler, *further))
         return Package(Path(write_function_zip(Path("function.zip"))))
 
     def build_edge(root: Path, handler: str) -> Package:

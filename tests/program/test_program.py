@@ -22,6 +22,7 @@ AWS_OUTPUTS = {
 }
 FC_OUTPUTS = {"fc_url", "fc_function_name"}
 CDN_OUTPUTS = {"cdn_url", "cdn_cname"}
+SITE_OUTPUTS = {"source_bucket", "source_prefix", "site_bucket", "site_function_name"}
 COMPONENTS = {
     "isthmus": "isthmus:index:LambdaCustomRuntime",
     "isthmus-edge": "isthmus:index:EdgeTrigger",
@@ -65,6 +66,28 @@ def test_without_a_domain_there_is_no_cdn(program):
     deployment = program(project_defaults())
     assert set(deployment.outputs) == AWS_OUTPUTS | FC_OUTPUTS | {"code_sha256"}
     assert "isthmus-cdn" not in components(deployment)
+
+
+def test_a_site_build_beside_the_function(program, asset):
+    deployment = program({**stack_config("local"), "isthmus:application": "both"})
+    kinds = {each.type for each in deployment.resources if not each.custom}
+    assert kinds == {*COMPONENTS.values(), "isthmus:index:SiteBuild"}
+    assert set(deployment.outputs) == AWS_OUTPUTS | FC_OUTPUTS | CDN_OUTPUTS | SITE_OUTPUTS | {"code_sha256"}
+    assert deployment.outputs["source_prefix"] == "projects/"
+    assert len({deployment.outputs["source_bucket"], deployment.outputs["site_bucket"]}) == 2
+    assert asset.asked[0] == ("function", ROOT, "handlers.hello.handler", "handlers.site_build.handler")
+    handlers = {each.inputs["handler"] for each in deployment.of_type("alicloud:fc/v3Function:V3Function")}
+    assert handlers == {"handlers.hello.handler", "handlers.site_build.handler"}
+    assert not [each for each in deployment.resources if each.name == "isthmus-cdn-first-page"]
+    assert deployment.warnings == []
+
+
+def test_a_site_build_alone_leaves_aws_alone(program, asset):
+    deployment = program({**stack_config("local"), "isthmus:application": "site_build"})
+    assert set(deployment.outputs) == CDN_OUTPUTS | SITE_OUTPUTS | {"code_sha256"}
+    assert not [each for each in deployment.resources if each.type.startswith("aws:")]
+    assert asset.asked == [("function", ROOT, "handlers.site_build.handler")]
+    assert asset.plans == [("host", "", "", ["debian10"])]
 
 
 def test_without_aws(program, asset):

@@ -53,6 +53,7 @@ def test_the_defaults_are_sound(read):
     assert read() == Settings(
         aws=True,
         alibaba=True,
+        application="hello",
         handler="handlers.hello.handler",
         interpreter="host",
         architecture="",
@@ -63,12 +64,17 @@ def test_the_defaults_are_sound(read):
         memory_mb=512,
         timeout_s=30,
         log_retention_days=14,
+        streaming=False,
         fc_auth="function",
         fc_concurrency=20,
         cdn_domain="",
         cdn_scope="overseas",
         cdn_certificate_id="",
         cdn_private_origin_role=False,
+        site_memory_mb=4096,
+        site_timeout_s=900,
+        site_prune=False,
+        force_destroy=False,
         rules_off=(),
         aws_region="ap-northeast-1",
         alicloud_region="cn-hongkong",
@@ -124,6 +130,11 @@ def test_the_stack_files_are_sound(configure, stack):
         ("fcConcurrency", 0, ["FC-CONCURRENCY"]),
         ("cdnDomain", "example", ["CDN-DOMAIN"]),
         ("cdnPrivateOriginRole", 1, ["SETTINGS-TYPE"]),
+        ("application", "site-build", ["SITE-APPLICATION"]),
+        ("application", "both", ["SITE-DOMAIN"]),
+        ("siteMemoryMb", 100, ["FC-MEMORY"]),
+        ("siteTimeoutS", 0, ["FC-TIMEOUT"]),
+        ("forceDestroy", "all", ["SETTINGS-TYPE"]),
         ("rulesOff", "E3", ["SETTINGS-TYPE"]),
         ("rulesOff", [3], ["SETTINGS-TYPE"]),
         ("rulesOff", ["E33"], ["SETTINGS-RULE"]),
@@ -159,6 +170,13 @@ def test_a_misspelt_key_is_told_with_the_right_one(configure):
     configure({**project_defaults(), "isthmus:memoryMB": 1024})
     with pytest.raises(ProgramError, match=r"isthmus:memoryMB.*where isthmus:memoryMb may be meant"):
         deploy(Settings.from_config)
+
+
+def test_a_site_is_built_on_alibaba_cloud(refused, read):
+    found = refused(application="site_build", alibaba=False, cdnDomain="www.example.com")
+    assert found == [("SITE-CLOUD", "isthmus:application")]
+    settings = read(isthmus__application="site_build", isthmus__cdnDomain="www.example.com")
+    assert (settings.has_hello, settings.has_site_build, settings.on_aws) == (False, True, False)
 
 
 def test_one_cloud_must_be_left(refused):

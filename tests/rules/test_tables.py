@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from rules import cdn, cloudfront, edge, fc, interpreter, lambda_, regions
+from rules import cdn, cloudfront, edge, fc, interpreter, lambda_, regions, site
 from rules.rule import check
 
 MB = 1024 * 1024
@@ -21,6 +21,7 @@ TABLES = {
     "cdn": cdn.TABLE,
     "aws regions": regions.AWS,
     "interpreter": interpreter.TABLE,
+    "site": (*site.FOLDERS, *site.SETTINGS),
 }
 
 HANDLERS = {
@@ -79,13 +80,22 @@ SHEBANG = (
 
 
 OUR_OWN = {
-    *("ZIP-PATH", "ZIP-READABLE", "EDGE-PYTHON"),
+    *("ZIP-PATH", "ZIP-READABLE", "EDGE-PYTHON", "SITE-APPLICATION", "SITE-CLOUD", "SITE-DOMAIN"),
     *(f"{cloud}-ENV-{kind}" for cloud in ("LAMBDA", "FC") for kind in ("SECRET", "SUSPECT")),
 }
 
 
 def numbers(fact, good, bad):
     return [{fact: each} for each in good], [{fact: each} for each in bad]
+
+
+def loop(site_prefix, site_bucket_name, source_bucket_name, source_prefix):
+    return {
+        "site_prefix": site_prefix,
+        "site_bucket_name": site_bucket_name,
+        "source_bucket_name": source_bucket_name,
+        "source_prefix": source_prefix,
+    }
 
 
 def zip_rules(table):
@@ -119,6 +129,7 @@ CASES = {
     ),
     ("fc", "FC-BOOTSTRAP-MACHINE"): numbers("bootstrap_machine", ("x86_64",), ("arm64",)),
     ("lambda", "LAMBDA-LOG-RETENTION"): numbers("log_retention_days", (0, 1, 14, 3653), (2, 15, -1, 3654, False)),
+    ("lambda", "LAMBDA-URL-MODE"): numbers("invoke_mode", ("BUFFERED", "RESPONSE_STREAM"), ("", "STREAM", "buffered")),
     ("lambda", "LAMBDA-UNZIPPED-SIZE"): numbers("unpacked_bytes", (262_144_000,), (262_144_001,)),
     ("lambda", "LAMBDA-ENV-NAMES"): ENV_NAMES,
     ("lambda", "LAMBDA-ENV-SIZE"): ENV_SIZE,
@@ -208,6 +219,20 @@ CASES = {
     ("fc", "FC-TIMEOUT"): numbers("timeout_s", (1, 86_400), (0, 86_401)),
     ("fc", "FC-CONCURRENCY"): numbers("concurrency", (1, 200), (0, 201)),
     ("fc", "FC-INITIALIZER"): numbers("initializer_timeout_s", (1, 300), (0, 301)),
+    ("fc", "FC-HEALTH-PATH"): numbers("health_path", ("/", "/healthz?a=b"), ("", "healthz", "/a b", "http://x/")),
+    ("fc", "FC-HEALTH-DELAY"): numbers("health_initial_delay_s", (0, 120), (-1, 121, True)),
+    ("fc", "FC-HEALTH-PERIOD"): numbers("health_period_s", (1, 120), (0, 121)),
+    ("fc", "FC-HEALTH-TIMEOUT"): numbers("health_timeout_s", (1, 3), (0, 4)),
+    ("fc", "FC-HEALTH-FAILURES"): numbers("health_failure_threshold", (1, 120), (0, 121)),
+    ("fc", "FC-HEALTH-SUCCESSES"): numbers("health_success_threshold", (1, 120), (0, 121)),
+    ("fc", "FC-HEALTH-LIFE-CYCLE"): numbers("health_path", ("/", "/invoked"), ("/initialize", "/invoke", "/pre-stop")),
+    ("fc", "FC-HEALTH-UNUSED"): (
+        [
+            {"health_settings": [], "has_health_path": False},
+            {"health_settings": ["health_period_s"], "has_health_path": True},
+        ],
+        [{"health_settings": ["health_period_s"], "has_health_path": False}],
+    ),
     ("fc", "FC-PRE-STOP"): numbers("pre_stop_timeout_s", (1, 90), (0, 91)),
     ("fc", "FC-AUTH"): numbers("auth", ("function", "anonymous"), ("", "Function", "jwt")),
     ("fc", "FC-LOG-PROJECT"): numbers("log_project_name", ("abc", "a" * 63), ("ab", "a" * 64, "a_b", "abc-")),
@@ -233,6 +258,23 @@ CASES = {
     ("cdn", "CDN-ICP"): (
         [{"scope": "overseas", "domain_name": "a.com"}],
         [{"scope": "domestic", "domain_name": "a.com"}, {"scope": "global", "domain_name": "a.com"}],
+    ),
+    ("site", "SITE-SOURCE-PREFIX"): numbers(
+        "source_prefix", ("projects/", "a/b/"), ("", "/", "/projects/", "projects", "a*/", "?/")
+    ),
+    ("site", "SITE-PREFIX"): numbers("site_prefix", ("", "docs/", "a/b/"), ("/", "/docs/", "docs", "*/")),
+    ("site", "SITE-LOOP"): (
+        [loop("a/", "one", "one", "b/"), loop("", "one", "two", "projects/"), loop("ab/", "one", "one", "a/")],
+        [loop("", "one", "one", "a/"), loop("a/", "one", "one", "a/"), loop("a/b/", "one", "one", "a/")],
+    ),
+    ("site", "SITE-APPLICATION"): numbers("application", site.APPLICATIONS, ("", "site-build", "Hello")),
+    ("site", "SITE-CLOUD"): (
+        [{"application": "hello", "alibaba": False}, {"application": "both", "alibaba": True}],
+        [{"application": "site_build", "alibaba": False}, {"application": "both", "alibaba": False}],
+    ),
+    ("site", "SITE-DOMAIN"): (
+        [{"application": "hello", "cdn_domain": ""}, {"application": "both", "cdn_domain": "www.example.com"}],
+        [{"application": "site_build", "cdn_domain": ""}, {"application": "both", "cdn_domain": ""}],
     ),
     ("aws regions", "AWS-REGION"): numbers(
         "aws_region",

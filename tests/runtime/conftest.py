@@ -23,7 +23,14 @@ SECONDS = 20
 class Process:
     """`runtime/main.py` as `bootstrap` starts it, over a root that holds the runtime and the test's own modules."""
 
-    def __init__(self, root: Path, modules: dict[str, str], environ: dict[str, str], wrapper: list[str]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        modules: dict[str, str],
+        environ: dict[str, str],
+        wrapper: list[str],
+        descriptors: tuple[int, ...] = (),
+    ) -> None:
         root.mkdir()
         (root / "runtime").symlink_to(ROOT / "runtime")
         (root / "handlers").symlink_to(ROOT / "handlers")
@@ -39,6 +46,7 @@ class Process:
                 cwd=root,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                pass_fds=descriptors,
             )
 
     def log(self) -> str:
@@ -243,16 +251,22 @@ class FcSide:
 
 @pytest.fixture(scope="module")
 def start_lambda(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """`start_lambda(source, handler="app.handler", **environment)` → LambdaSide, before the runtime's first call."""
+    """`start_lambda(source, handler="app.handler", **environment)` → LambdaSide, before the runtime's first call.
+
+    `descriptors`: open files that the process inherits under their numbers.
+    """
     ends: list[Any] = []
 
-    def start(source: str, handler: str | None = "app.handler", **environ: str) -> LambdaSide:
+    def start(
+        source: str, handler: str | None = "app.handler", descriptors: tuple[int, ...] = (), **environ: str
+    ) -> LambdaSide:
         listener = socket.create_server(("127.0.0.1", 0))
         listener.settimeout(SECONDS)
         environ = {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{listener.getsockname()[1]}"} | environ
         if handler is not None:
             environ["_HANDLER"] = handler
-        process = Process(tmp_path_factory.mktemp("lambda") / "root", {"app.py": source}, environ, [])
+        root = tmp_path_factory.mktemp("lambda") / "root"
+        process = Process(root, {"app.py": source}, environ, [], descriptors)
         side = LambdaSide(listener, process)
         ends.append(side)
         return side

@@ -53,6 +53,23 @@ async def asleep(event, context):
     await asyncio.sleep(event["seconds"])
     return context.request_id
 
+def waits(event, context):
+    for _ in range(500):
+        if context.caller_gone:
+            print(context.request_id, "gone", flush=True)
+            return "gone"
+        time.sleep(0.01)
+
+async def awaits(event, context):
+    for _ in range(500):
+        if context.caller_gone:
+            print(context.request_id, "gone", flush=True)
+            return "gone"
+        await asyncio.sleep(0.01)
+
+def not_gone(event, context):
+    return context.caller_gone
+
 async def aexit(event, context):
     sys.exit(3)
 
@@ -294,6 +311,21 @@ def test_init_errors_are_told_to_each_caller(start_fc):
     assert "nonsense_x" in side.process.log()
 
 
+def test_health_checks_are_answered_by_the_runtime_and_not_to_the_public(start_fc):
+    slow = "import time\ntime.sleep(0.5)\n" + APP
+    side = start_fc(slow, ISTHMUS_HEALTH_PATH="/whole?deep=1")
+    reply = side.call("GET", "/whole?deep=1")
+    assert (reply.path, reply.body) == ("200", b""), "it waits for the import"
+    assert side.http("GET", "/whole?deep=1").json()["rawPath"] == "/whole"
+    assert side.call("GET", "/whole").json()["rawPath"] == "/whole", "another target is the handler's"
+    assert "FC " not in side.process.log().partition("FC Invoke")[0]
+
+
+def test_an_instance_without_a_handler_is_not_well(start_fc):
+    side = start_fc("import nonsense_x", ISTHMUS_HEALTH_PATH="/healthz")
+    assert side.call("GET", "/healthz").path == "503"
+
+
 def test_an_empty_header_counts_as_missing(start_fc):
     environ = {
         "FC_FUNCTION_NAME": "hello", "FC_FUNCTION_MEMORY_SIZE": "512", "FC_REGION": "cn-hongkong", "FC_VER_ID": "7",
@@ -449,6 +481,39 @@ def test_200_blocked_handlers_beside_the_life_cycle(fc):
             fc.call_on(fc.reader(sock), "POST", "/invoke", b"1")
 
 
+def test_handlers_that_begin_to_block_under_fast_traffic_cost_the_others_nothing(start_fc):
+    """Then a thread holds connections of which the kernel tells no other, and the watch must hand them on."""
+    fc = start_fc(APP)
+    with ExitStack() as stack:
+        for _ in range(5):
+            fast = blocked(fc, 40, {"n": 1}, stack)
+            blocked(fc, 40, {"do": "sleep", "seconds": 5}, stack)
+            assert [fc.read_reply(reader).json() for reader in fast] == [{"n": 1}] * 40
+            assert fc.call("POST", "/initialize").path == "200"
+            stack.pop_all().close()
+
+
+def test_a_sole_connection_and_others_beside_it(start_fc):
+    fc = start_fc(APP)
+    with fc.connect() as sole:
+        for number in range(3):
+            assert fc.call_on(fc.reader(sole), "POST", "/invoke", b"%d" % number).json() == number
+        time.sleep(1.3)  # longer than a thread waits on it alone
+        assert fc.call_on(fc.reader(sole), "POST", "/invoke", b"3").json() == 3
+        with fc.connect() as other:
+            assert fc.call_on(fc.reader(other), "POST", "/invoke", b"4").json() == 4
+            sole.sendall(RAW[:30])
+            assert fc.call_on(fc.reader(other), "POST", "/invoke", b"5").json() == 5
+            sole.sendall(RAW[30:])
+            assert fc.read_reply(fc.reader(sole)).json() == 7
+        sole.sendall(RAW + RAW)
+        reader = fc.reader(sole)
+        assert [fc.read_reply(reader).json() for _ in range(2)] == [7, 7]
+        sole.shutdown(socket.SHUT_WR)
+        assert sole.recv(1) == b""
+    assert fc.invoke(6).json() == 6
+
+
 def test_async_handlers_share_one_loop(fc):
     with ExitStack() as stack:
         begin = time.monotonic()
@@ -479,6 +544,36 @@ def test_a_client_that_leaves_harms_no_one(fc):
             sock.sendall(b'POST /invoke HTTP/1.1\r\nHost: x\r\nContent-Length: 27\r\n\r\n{"do":"big","size":3000000}')
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     assert "[ERROR]" not in fc.process.log()[before:]
+
+
+def soon(condition) -> bool:
+    end = time.monotonic() + 10
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return condition()
+
+
+@pytest.mark.parametrize("do", ["waits", "awaits"])
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_a_handler_can_ask_whether_its_caller_has_gone(fc, do, how):
+    assert fc.invoke({"do": "not_gone"}).json() is False
+    request_id = str(uuid4())
+    body = b'{"do": "%b"}' % do.encode()
+    head = f"POST /invoke HTTP/1.1\r\nHost: x\r\nX-Fc-Request-Id: {request_id}\r\nContent-Length: {len(body)}\r\n\r\n"
+    with fc.connect() as sock:
+        sock.sendall(head.encode() + body)
+        assert soon(lambda: f"Start RequestId: {request_id}" in fc.process.log())
+        if how == "reset":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    assert soon(lambda: f"{request_id} gone" in fc.process.log())
+    assert soon(lambda: f"FC Invoke End RequestId: {request_id}\n" in fc.process.log())
+
+
+def test_a_caller_that_only_stops_sending_still_gets_its_answer(fc):
+    with fc.connect() as sock:
+        sock.sendall(b'POST /invoke HTTP/1.1\r\nHost: x\r\nContent-Length: 15\r\n\r\n{"do": "waits"}')
+        sock.shutdown(socket.SHUT_WR)
+        assert fc.read_reply(fc.reader(sock)).json() == "gone"
 
 
 def test_a_forked_child_never_answers_for_its_parent(fc):

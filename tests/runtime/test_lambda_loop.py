@@ -574,6 +574,21 @@ def handler(event, context):
     assert side.result(0)[1] - before < 4_000_000
 
 
+def test_the_trace_is_kept_out_of_the_c_library_which_would_keep_it(start_lambda):
+    source = """
+import os, subprocess
+
+def handler(event, context):
+    inherited = subprocess.run(["env"], capture_output=True, check=True).stdout.decode()
+    return [os.environ.get("_X_AMZN_TRACE_ID"), inherited]
+"""
+    side = start_lambda(source)
+    seen, inherited = side.result(0, **{"Lambda-Runtime-Trace-Id": "Root=1-é"})
+    assert seen == "Root=1-é"
+    assert "_X_AMZN_TRACE_ID" not in inherited
+    assert side.result(0)[0] is None
+
+
 def test_the_start_imports_nothing_that_costs(start_lambda):
     source = "import sys\ndef handler(event, context):\n    return sorted(sys.modules)\n"
     modules = set(start_lambda(source).result(0))

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import re
+import socket
 import struct
+import threading
+import time
 
 import pytest
+
+from tests.runtime.conftest import LambdaSide
 
 SPEAKS = """
 def handler(event, context):
@@ -97,6 +104,89 @@ def test_records_go_in_frames_where_lambda_gives_a_descriptor(start_lambda, log_
     assert all(abs(micros - found[0][1]) < 60_000_000 for _, micros, _ in found)
     assert "two\nlines" in found[2][2] or "two\\nlines" in found[2][2]
     assert "asked to" in found[3][2]
+
+
+LONG = """
+import logging, os, subprocess, sys
+log = logging.getLogger()
+
+def handler(event, context):
+    print("plain output")
+    log.error("é" * event)
+    log.warning("%s", {name for name in os.environ if "TELEMETRY" in name} or "no variable")
+    subprocess.run([sys.executable, "-c", "print('from a child')"])
+    return "served"
+"""
+
+
+def collected(receive, side, event):
+    """Everything that comes on the descriptor during one invocation, read in small pieces by a slow reader."""
+    parts = []
+
+    def read():
+        while piece := receive(1000):
+            parts.append(piece)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert side.result(event) == "served"
+    side.process.end()
+    reader.join(20)
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_frames_arrive_whole_on_a_descriptor_of_its_own(start_lambda, kind):
+    """Type, length in bytes, microseconds, text: each read to its length, whatever the text, the next one follows."""
+    if kind == "pipe":
+        ours, theirs = os.pipe()
+        receive = functools.partial(os.read, ours)
+    else:
+        pair = socket.socketpair()
+        ours, theirs = (end.detach() for end in pair)
+        receive = functools.partial(os.read, ours)
+    side = start_lambda(LONG, descriptors=(theirs,), _LAMBDA_TELEMETRY_LOG_FD=str(theirs))
+    os.close(theirs)
+    before = time.time()
+    (first, at, long), (second, _, short) = frames(collected(receive, side, 300_000))
+    os.close(ours)
+    assert (first, second) == (0xA55A0017, 0xA55A0013)
+    assert long.endswith("\t" + "é" * 300_000)
+    assert short.endswith("no variable")
+    assert before - 1 < at / 1_000_000 < time.time() + 1
+    # What is no record stays on stdout, and a child writes there, too.
+    assert side.process.log() == "plain output\nfrom a child\n"
+
+
+def test_workers_get_streams_of_their_own_where_lambda_offers_them(start_lambda, tmp_path):
+    """The frame of this protocol is the connection: what one worker prints never mixes with another's."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "logs"))
+        listener.listen()
+        listener.settimeout(20)
+        source = (
+            "import sys\ndef handler(event, context):\n    print('out', event)\n    print('err', file=sys.stderr)\n"
+        )
+        side = start_lambda(
+            source, AWS_LAMBDA_MAX_CONCURRENCY="2", _LAMBDA_TELEMETRY_LOG_FD_PROVIDER_SOCKET=str(tmp_path / "logs")
+        )
+        side.receive()
+        side.answer(403)
+        side.drop()
+        workers = [LambdaSide(side.listener, side.process, number=100 * number) for number in range(2)]
+        for number, worker in enumerate(workers):
+            assert worker.invoke(number).path.endswith("/response")
+        streams = [listener.accept()[0] for _ in range(4)]
+        side.process.popen.terminate()
+        side.process.exit_status()
+        told = []
+        for stream in streams:
+            with stream, stream.makefile() as file:
+                told.append(file.read())
+        for worker in workers:
+            worker.drop()
+    assert sorted(told) == ["err\n", "err\n", "out 0\n", "out 1\n"]
+    assert side.process.log() == ""
 
 
 def test_a_lean_handler_imports_no_logging(start_lambda):

@@ -50,6 +50,18 @@ def bad(event):
 def http(event):
     return response_of(numbers(event), 201)
 
+def plain(event):
+    return {"text": "é"}
+
+def octets(event):
+    return b"\\x00\\xff"
+
+def text_reply(event):
+    return response_of("whole", 404)
+
+def binary_reply(event):
+    return response(200, b"\\x00\\xff")
+
 def response_of(body, status):
     return {"statusCode": status, "headers": {"Content-Type": "text/plain", "X-One": "1"},
         "cookies": ["a=1", "b=2"], "body": body}
@@ -99,8 +111,17 @@ def chunks(reader):
     return found, trailers
 
 
+STREAM = {"ISTHMUS_INVOKE_MODE": "RESPONSE_STREAM"}
+
+
 @pytest.fixture(scope="module")
 def side(start_lambda):
+    return start_lambda(HANDLER, **STREAM)
+
+
+@pytest.fixture(scope="module")
+def buffering(start_lambda):
+    """Behind a function URL in the mode BUFFERED, or behind none."""
     return start_lambda(HANDLER)
 
 
@@ -171,6 +192,65 @@ def test_an_http_reply_begins_with_its_prelude(side, do):
     }
     assert [first, *pieces[1:]] == [b"<0>", b"<1>", b"<2>"]
     assert trailers == {}
+
+
+def prelude_and_body(pieces):
+    prelude, nuls, body = b"".join(pieces).partition(bytes(8))
+    assert len(nuls) == 8
+    return json.loads(prelude), body
+
+
+def over_url(do, **more):
+    return {"requestContext": {"http": {}}, "queryStringParameters": {"do": do, **more}}
+
+
+@pytest.mark.parametrize(
+    ("do", "status", "media_type", "body"),
+    [
+        ("plain", 200, "application/json", '{"text": "é"}'.encode()),
+        ("octets", 200, "application/octet-stream", b"\x00\xff"),
+        ("numbers", 200, "application/octet-stream", b"<0><1><2>"),
+        ("text_reply", 404, "text/plain", b"whole"),
+        ("binary_reply", 200, "application/octet-stream", b"\x00\xff"),
+        ("http", 201, "text/plain", b"<0><1><2>"),
+        ("nothing", 200, "application/octet-stream", b""),
+    ],
+)
+def test_a_function_url_gets_every_result_as_its_mode_asks(side, buffering, do, status, media_type, body):
+    """A URL that streams knows status and fields only from a prelude; one that buffers only from JSON."""
+    posted, pieces, _ = streamed(side, over_url(do))
+    assert posted.headers["content-type"] == "application/vnd.awslambda.http-integration-response"
+    prelude, streamed_body = prelude_and_body(pieces)
+    assert (prelude["statusCode"], streamed_body) == (status, body)
+    assert {name.lower(): value for name, value in prelude["headers"].items()}["content-type"] == media_type
+
+    reply = buffering.result(over_url(do))
+    if do == "plain":
+        assert reply == {"text": "é"}
+        return
+    assert reply["statusCode"] == status
+    assert {name.lower(): value for name, value in reply["headers"].items()}["content-type"] == media_type
+    assert (base64.b64decode(reply["body"]) if reply.get("isBase64Encoded") else reply["body"].encode()) == body
+
+
+def test_a_direct_caller_gets_results_as_they_are_in_either_mode(side, buffering):
+    for runtime in (side, buffering):
+        assert runtime.result({"do": "plain"}) == {"text": "é"}
+        assert runtime.result({"do": "text_reply"})["body"] == "whole"
+        assert streamed(runtime, {"do": "numbers"})[1] == [b"<0>", b"<1>", b"<2>"]
+
+
+def test_what_fails_while_it_is_gathered_is_an_ordinary_failure(buffering):
+    failure = buffering.failure(over_url("http", fail="1")).json()
+    assert (failure["errorType"], failure["errorMessage"]) == ("ValueError", "in the middle")
+    assert buffering.failure(over_url("bad")).json()["errorType"] == "Runtime.MarshalError"
+    assert buffering.failure(over_url("wrong_http")).json()["errorType"] == "Runtime.InvalidResponse"
+
+
+def test_gathering_ends_where_the_api_would_refuse(buffering):
+    failure = buffering.failure(over_url("endless", count="100000000")).json()
+    assert failure["errorType"] == "Function.ResponseSizeTooLarge"
+    assert "endless" in buffering.result({"do": "what_was_closed"})
 
 
 def test_an_empty_stream_is_an_empty_body(side):

@@ -141,6 +141,7 @@ DISTRIBUTION_DOMAIN = "d111111abcdef8.cloudfront.net"
 OUTPUTS: dict[str, Callable[[MockResourceArgs], dict[str, Any]]] = {
     "alicloud:cdn/domainConfig:DomainConfig": lambda _: {},
     "alicloud:cdn/domainNew:DomainNew": lambda args: {"cname": f"{args.inputs['domainName']}.w.kunlunsl.com"},
+    "alicloud:fc/v3AsyncInvokeConfig:V3AsyncInvokeConfig": lambda _: {},
     "alicloud:fc/v3Function:V3Function": _v3_function,
     "alicloud:fc/v3Trigger:V3Trigger": _v3_trigger,
     "alicloud:log/project:Project": lambda _: {},

@@ -256,8 +256,8 @@ def test_pythons_that_do_not_start_or_are_too_old_are_skipped(tree, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "accepted"),
     [
-        (["invoke", "FN=other"], "lambda, edge or fc"),
-        (["logs"], "lambda, edge or fc"),
+        (["invoke", "FN=other"], "lambda, edge, fc or site"),
+        (["logs"], "lambda, edge, fc or site"),
         (["test", "LAYER=three"], "one of one, two"),
         (["bench", "ONLY=none"], "one of quick, slow"),
         (["up", "PORT=99999"], "from 1 to 65535"),

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from localcloud.control import policy
+from localcloud.control.alibaba import oss_trigger
 from localcloud.control.alibaba.base import BUCKET, FUNCTION, AlibabaKind, role_by_arn
 from localcloud.control.alibaba.logs import require_logstore
 from localcloud.control.content import unzipped_size
@@ -39,6 +40,11 @@ _LARGE_ZIP_REGIONS = {
 _ENVIRONMENT_BYTES = 4096
 _DISKS_MB = (512, 10_240)
 _HOST_NAME_CHARACTERS = 52
+_HEALTH_RANGES = {
+    "initialDelaySeconds": (0, 120), "periodSeconds": (1, 120), "timeoutSeconds": (1, 3),
+    "failureThreshold": (1, 120), "successThreshold": (1, 120),
+}  # fmt: skip
+_MAX_EVENT_AGE_S = 604_800
 
 
 class Function(AlibabaKind):
@@ -63,6 +69,7 @@ class Function(AlibabaKind):
     def admit(self, cloud: Cloud, inputs: Given, old: Resource | None) -> None:
         del old
         _check_size(inputs)
+        _check_health((inputs.get("customRuntimeConfig") or {}).get("healthCheckConfig") or {})
         _check_role(cloud, inputs.get("role"))
         log = inputs.get("logConfig") or {}
         if log.get("project"):
@@ -129,6 +136,8 @@ class Trigger(AlibabaKind):
     def admit(self, cloud: Cloud, inputs: Given, old: Resource | None) -> None:
         require_function(cloud, inputs["functionName"])
         _require_qualifier(cloud, inputs)
+        if inputs["triggerType"] == "oss":
+            oss_trigger.check(cloud, inputs, old)
         if inputs["triggerType"] != "http":
             return
         _check_http_config(parsed_json(inputs.get("triggerConfig", "{}")))
@@ -185,6 +194,10 @@ class AsyncInvokeConfig(AlibabaKind):
         attempts = inputs.get("maxAsyncRetryAttempts", 3)
         if not 0 <= attempts <= 8:
             raise CloudError("InvalidArgument", f"maxAsyncRetryAttempts must be between 0 and 8, got {attempts}")
+        age = inputs.get("maxAsyncEventAgeInSeconds", _MAX_EVENT_AGE_S)
+        if not 1 <= age <= _MAX_EVENT_AGE_S:
+            sentence = f"maxAsyncEventAgeInSeconds must be between 1 and {_MAX_EVENT_AGE_S}, got {age}"
+            raise CloudError("InvalidArgument", sentence)
 
     def computed(self, cloud: Cloud, id_: str, inputs: Given) -> Values:
         del inputs
@@ -246,6 +259,20 @@ def _check_size(inputs: Given) -> None:
         raise CloudError("InvalidArgument", f"environmentVariables exceed {_ENVIRONMENT_BYTES} bytes")
 
 
+def _check_health(config: Given) -> None:
+    """The ranges of the API's reference (CustomHealthCheckConfig), where the provider lets more pass.
+
+    FC's own sentences are in no document; these are ours.
+    """
+    for name, (low, high) in _HEALTH_RANGES.items():
+        value = config.get(name, low)
+        if not low <= value <= high:
+            raise CloudError("InvalidArgument", f"{name} must be between {low} and {high}, got {value}")
+    url = config.get("httpGetUrl", "/")
+    if not url.startswith("/") or not url.isascii() or not url.isprintable() or " " in url:
+        raise CloudError("InvalidArgument", f"httpGetUrl must be a path that begins with /, got '{url}'")
+
+
 def _check_role(cloud: Cloud, arn: str | None) -> None:
     if not arn:
         return
@@ -284,7 +311,7 @@ def _code_object(cloud: Cloud, code: Given) -> bytes:
         place = owner.properties["location"]
         sentence = f"the OSS bucket '{bucket}' is in {place}: the code must be in the function's region {cloud.region}"
         raise CloudError("InvalidArgument", sentence)
-    stored = cloud.store.get_object(bucket, key)
+    stored = cloud.store.oss.get(bucket, key)
     if stored is None:
         raise CloudError("InvalidArgument", f"the OSS object '{key}' does not exist in bucket '{bucket}' (NoSuchKey)")
     return cloud.store.blob_path(stored.blob).read_bytes()

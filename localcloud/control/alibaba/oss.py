@@ -17,6 +17,7 @@ from typing import Any
 from localcloud.control.alibaba.base import BUCKET, AlibabaKind
 from localcloud.control.kind import Cloud, CloudError, Given, Values, known, now, random_text
 from localcloud.control.validate import Failure
+from localcloud.events import DELETE, PUT, Change, fire
 from localcloud.store import Resource
 
 PUBLIC_ACCESS = "alicloud:oss/bucketPublicAccessBlock:BucketPublicAccessBlock"
@@ -67,11 +68,13 @@ class Bucket(AlibabaKind):
         return CloudError("BucketAlreadyExists", sentence, 409)
 
     def release(self, cloud: Cloud, row: Resource) -> None:
-        objects = cloud.store.list_objects(row.id)
-        if objects and not row.properties.get("forceDestroy"):
+        objects, uploads = cloud.store.oss.list(row.id), cloud.store.oss.list_uploads(row.id)
+        if (objects or uploads) and not row.properties.get("forceDestroy"):
             raise CloudError("BucketNotEmpty", "The bucket has objects. Please delete them first.", 409)
+        for upload in uploads:
+            cloud.store.oss.end_upload(upload)
         for stored in objects:
-            cloud.store.delete_object(row.id, stored.key)
+            cloud.store.oss.delete(row.id, stored.key)
 
 
 class Setting(AlibabaKind):
@@ -147,7 +150,10 @@ class BucketObject(AlibabaKind):
         guessed = mimetypes.guess_type(properties["key"])[0] or "application/octet-stream"
         properties["contentType"] = properties.get("contentType") or guessed
         headers = {header: properties[name] for name, header in _HEADERS.items() if properties.get(name)}
-        cloud.store.put_object(properties["bucket"], properties["key"], data, headers)
+        bucket, key = properties["bucket"], properties["key"]
+        before = cloud.store.oss.get(bucket, key)
+        stored = cloud.store.oss.put(bucket, key, data, headers)
+        fire(cloud.store, Change(PUT, bucket, key, stored, before))
         versioning = cloud.store.get(VERSIONING, properties["bucket"])
         enabled = bool(versioning) and versioning.properties["status"] == "Enabled"
         properties["etag"] = md5.hex().upper()
@@ -156,7 +162,11 @@ class BucketObject(AlibabaKind):
         return super().private(cloud, properties, old)
 
     def remove(self, cloud: Cloud, row: Resource) -> None:
-        cloud.store.delete_object(row.properties["bucket"], row.properties["key"])
+        bucket, key = row.properties["bucket"], row.properties["key"]
+        before = cloud.store.oss.get(bucket, key)
+        cloud.store.oss.delete(bucket, key)
+        if before is not None:
+            fire(cloud.store, Change(DELETE, bucket, key, None, before))
         super().remove(cloud, row)
 
 

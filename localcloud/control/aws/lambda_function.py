@@ -284,7 +284,7 @@ def _code_from_s3(cloud: Cloud, properties: Given) -> bytes:
             "Please use this region to retry the request"
         )
         raise CloudError("InvalidParameterValueException", sentence)
-    stored = cloud.store.get_object(bucket, key)
+    stored = cloud.store.s3.get(bucket, key)
     if stored is None:
         sentence = f"{prefix} NoSuchKey. S3 Error Message: The specified key does not exist."
         raise CloudError("InvalidParameterValueException", sentence)

@@ -84,11 +84,11 @@ class Bucket(AwsKind):
         return CloudError("BucketAlreadyOwnedByYou", sentence, 409)
 
     def release(self, cloud: Cloud, row: Resource) -> None:
-        objects = cloud.store.list_objects(row.id)
+        objects = cloud.store.s3.list(row.id)
         if objects and not row.properties.get("forceDestroy"):
             raise CloudError("BucketNotEmpty", "The bucket you tried to delete is not empty", 409)
         for stored in objects:
-            cloud.store.delete_object(row.id, stored.key)
+            cloud.store.s3.delete(row.id, stored.key)
 
 
 class _Setting(AwsKind):
@@ -194,7 +194,7 @@ class BucketObject(AwsKind):
     def private(self, cloud: Cloud, properties: Values, old: Resource | None) -> dict[str, Any]:
         data = _object_bytes(properties)
         headers = {header: properties[name] for name, header in _HEADERS.items() if properties.get(name)}
-        cloud.store.put_object(properties["bucket"], _sent_key(properties["key"]), data, headers)
+        cloud.store.s3.put(properties["bucket"], _sent_key(properties["key"]), data, headers)
         properties["etag"] = hashlib.md5(data, usedforsecurity=False).hexdigest()
         properties["versionId"] = (
             random_text(32, "abcdefghijklmnopqrstuvwxyz0123456789") if _versioned(cloud, properties) else ""
@@ -206,7 +206,7 @@ class BucketObject(AwsKind):
         return {"versionId"} if {change.top for change in changes} & _UPLOADS else set()
 
     def remove(self, cloud: Cloud, row: Resource) -> None:
-        cloud.store.delete_object(row.properties["bucket"], _sent_key(row.properties["key"]))
+        cloud.store.s3.delete(row.properties["bucket"], _sent_key(row.properties["key"]))
         super().remove(cloud, row)
 
 

@@ -48,6 +48,17 @@ ALIBABA: list[tuple[str, str, list[Any]]] = [
     (FC, "diskSize", [512, 1024, 10_240]),
     (FC, "timeout", [1, 86_400, 86_401]),
     (FC, "instanceConcurrency", [1, 200, 201]),
+    *(
+        (FC, "customRuntimeConfig", [{"healthCheckConfig": {name: value}} for value in values])
+        for name, values in {
+            "initialDelaySeconds": (0, 120, 121),
+            "periodSeconds": (0, 1, 120, 121),
+            "timeoutSeconds": (0, 1, 3, 4),
+            "failureThreshold": (0, 1, 120, 121),
+            "successThreshold": (0, 1, 120, 121),
+            "httpGetUrl": ("/", "/a?b", "a", "/a b"),
+        }.items()
+    ),
     (FC, "environmentVariables", [{"AB": "x"}, {"AB": "x" * 4094}, {"AB": "x" * 4095}]),
     ("alicloud:oss/bucket:Bucket", "bucket", ["ab", "abc", "a-b", "a.b", "A-b", "-ab", "ab-", "a" * 63, "a" * 64]),
     ("alicloud:ram/role:Role", "roleName", ["a", "a-B", "a_b", "a" * 64, "a" * 65]),

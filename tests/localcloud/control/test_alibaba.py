@@ -112,13 +112,13 @@ class TestOss:
         alibaba.create(BUCKET, "b", {"bucket": "site-bucket"})
         page = {"bucket": "site-bucket", "key": "index.html", "content": "<p>", "cacheControl": "no-cache"}
         made = alibaba.create(OBJECT, "o", page)
-        stored = store.get_object("site-bucket", "index.html")
+        stored = store.oss.get("site-bucket", "index.html")
         assert stored
         assert store.blob_path(stored.blob).read_bytes() == b"<p>"
         assert stored.headers == {"content-type": "text/html", "cache-control": "no-cache"}
         assert (made.id, made.outputs["contentLength"]) == ("index.html", "3")
         alibaba.update(made, {**page, "content": "<b>"})
-        stored = store.get_object("site-bucket", "index.html")
+        stored = store.oss.get("site-bucket", "index.html")
         assert stored
         assert store.blob_path(stored.blob).read_bytes() == b"<b>"
 
@@ -147,7 +147,7 @@ class TestOss:
         made = alibaba.create(BUCKET, "b", {"bucket": "site-bucket", "forceDestroy": True})
         alibaba.create(OBJECT, "o", {"bucket": "site-bucket", "key": "k", "content": "x"})
         alibaba.delete(made)
-        assert store.list_objects("site-bucket") == []
+        assert store.oss.list("site-bucket") == []
 
 
 class TestLogs:
@@ -177,7 +177,7 @@ class TestFunctionCompute:
         assert made.id == "isthmus-fc"
         assert made.outputs["functionArn"] == "acs:fc:cn-hongkong:1234567890123456:functions/isthmus-fc"
         assert (made.outputs["memorySize"], made.outputs["cpu"], made.outputs["diskSize"]) == (512, 0.35, 512)
-        store.delete_object("code-bucket", "code/1.zip")
+        store.oss.delete("code-bucket", "code/1.zip")
         row = store.get(FUNCTION, made.id)
         assert row
         assert store.blob_path(row.private["code"]).read_bytes() == Path("f.zip").read_bytes()

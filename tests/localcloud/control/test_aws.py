@@ -507,7 +507,7 @@ class TestS3:
             page = aws.create(OBJECT, name, {"bucket": name, "key": "/a//index.html", "source": text_asset("<p>")})
             assert page.id == f"{name}/a/index.html"
             assert page.outputs["etag"] == hashlib.md5(b"<p>").hexdigest()
-            stored = store.get_object(name, "a/index.html")
+            stored = store.s3.get(name, "a/index.html")
             assert stored
             assert stored.headers["content-type"] == "text/html"
             if not forced:
@@ -515,7 +515,7 @@ class TestS3:
                     aws.delete(made)
                 aws.delete(page)
             aws.delete(made)
-            assert store.list_objects(name) == []
+            assert store.s3.list(name) == []
 
     def test_an_object_needs_its_bucket_and_takes_its_name_as_key(self, aws: Client) -> None:
         with refused("NoSuchBucket: The specified bucket does not exist"):

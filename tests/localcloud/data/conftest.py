@@ -13,6 +13,7 @@ import sys
 import textwrap
 import time
 import zipfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -280,7 +281,7 @@ def put_site(store: Store, *, private_origin: bool = True) -> None:
     store.put(Resource("alicloud:oss/bucket:Bucket", "isthmus-site", "urn:b", bucket))
     role = {"roleName": "AliyunCDNAccessingPrivateOSSRole"}
     store.put(Resource("alicloud:ram/role:Role", role["roleName"], "urn:r", role))
-    store.put_object("isthmus-site", "index.html", b"<h1>hello</h1>", {"content-type": "text/html"})
+    store.oss.put("isthmus-site", "index.html", b"<h1>hello</h1>", {"content-type": "text/html"})
     sources = [{"content": BUCKET_HOST, "type": "oss", "port": 443, "priority": 20}]
     domain = {"domainName": CDN_HOST, "cname": f"{CDN_HOST}.w.kunlunsl.com", "sources": sources}
     store.put(Resource("alicloud:cdn/domainNew:DomainNew", CDN_HOST, "urn:c", domain))
@@ -385,10 +386,9 @@ async def eventually(condition, seconds: float = 10.0) -> bool:
     return False
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    """A data plane of its own for a test module, over a filled store."""
-    root = tmp_path_factory.mktemp("cloud")
+@contextmanager
+def data_plane(root: Path):
+    """A running data plane over a filled store: folder, port and store."""
     store = Store(root)
     fill(store)
     port = free_port()
@@ -398,6 +398,13 @@ def running(tmp_path_factory):
     stopped = command(root, "stop")
     assert stopped.returncode == 0, stopped.stderr
     store.close()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """A data plane of its own for a test module."""
+    with data_plane(tmp_path_factory.mktemp("cloud")) as plane:
+        yield plane
 
 
 @pytest.fixture

@@ -200,7 +200,7 @@ async def test_an_s3_origin_is_read_with_oac_and_the_bucket_policy(plane):
     host = "pages.s3.ap-northeast-1.amazonaws.com"
     bucket = {"bucket": "pages", "region": "ap-northeast-1", "bucketRegionalDomainName": host}
     plane.store.put(Resource("aws:s3/bucket:Bucket", "pages", "urn:p", bucket))
-    plane.store.put_object("pages", "index.html", b"<p>", {"content-type": "text/html"})
+    plane.store.s3.put("pages", "index.html", b"<p>", {"content-type": "text/html"})
     resource = plane.store.get("aws:cloudfront/distribution:Distribution", "E111111ABCDEF")
     resource.properties["origins"] = [{"originId": "function", "domainName": host, "originAccessControlId": "OAC2"}]
     resource.properties["defaultRootObject"] = "index.html"

@@ -74,6 +74,7 @@ async def test_the_environment_is_exactly_that_of_the_cloud(plane):
         "ALIBABA_CLOUD_ACCESS_KEY_ID",
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
         "ALIBABA_CLOUD_SECURITY_TOKEN",
+        "CDN_ENDPOINT",
         "FC_ACCOUNT_ID",
         "FC_CUSTOM_LISTEN_PORT",
         "FC_FUNCTION_HANDLER",
@@ -84,8 +85,11 @@ async def test_the_environment_is_exactly_that_of_the_cloud(plane):
         "FC_REGION",
         "FC_VER_ID",
         "MINE",
+        "OSS_ENDPOINT",
         "PATH",
     }
+    assert environment["OSS_ENDPOINT"] == f"http://oss-cn-hongkong-internal.aliyuncs.com.localhost:{plane.port}"
+    assert environment["CDN_ENDPOINT"] == f"http://cdn.aliyuncs.com.localhost:{plane.port}"
     assert environment["FC_FUNC_CODE_PATH"] == json.loads(body)["cwd"]
 
     put(plane, "environment", role="")
@@ -211,6 +215,60 @@ async def test_a_failing_initializer_is_an_initialization_error_with_status_200(
 
     assert (status, headers["X-Fc-Error-Type"]) == (200, "InitializationError")
     assert "errorMessage" in json.loads(body)
+
+
+WATCHED = MAIN.replace(
+    'status = int(os.environ.get("INIT_STATUS", 200)) if self.path == "/initialize" else 200',
+    'status = 503 if self.path == "/well?deep=1" and not os.path.exists(os.environ["WELL"]) else 200',
+)
+
+
+def watched(plane, name: str, mark, **settings) -> str:
+    """A function whose health depends on a file."""
+    return put(
+        plane,
+        name,
+        WATCHED,
+        customRuntimeConfig={"healthCheckConfig": {"httpGetUrl": "/well?deep=1", "periodSeconds": 1, **settings}},
+        instanceLifecycleConfig={"initializer": {"handler": "on", "timeout": 5}},
+        environmentVariables={"WELL": str(mark)},
+    )
+
+
+async def test_a_health_check_comes_after_the_initializer_and_before_the_first_request(plane, tmp_path):
+    (tmp_path / "well").touch()
+    host = watched(plane, "watched", tmp_path / "well", successThreshold=2)
+    assert (await ask(plane, host, "/one"))[0] == 200
+    lines = [line.message for line in plane.store.read_logs("fc/watched")]
+    assert lines[:4] == [
+        "POST /initialize /initialize",
+        "GET /well?deep=1 None",
+        "GET /well?deep=1 None",
+        "GET /one /http-invoke",
+    ]
+
+
+async def test_an_instance_that_is_not_well_at_first_has_not_started(plane, tmp_path):
+    host = watched(plane, "unwell", tmp_path / "nothing")
+    status, headers, body = await ask(plane, host)
+    assert (status, headers["X-Fc-Error-Type"]) == (412, "FunctionNotStarted")
+    assert "health check failed on path /well?deep=1" in json.loads(body)["Message"]
+
+
+async def test_an_instance_that_falls_ill_is_replaced(plane, tmp_path):
+    mark = tmp_path / "well"
+    mark.touch()
+    host = watched(plane, "falling", mark, failureThreshold=2)
+    first = json.loads((await ask(plane, host, "/", "POST", b"{}"))[2])["pid"]
+    mark.unlink()
+
+    def checks() -> int:
+        return [line.message for line in plane.store.read_logs("fc/falling")].count("GET /well?deep=1 None")
+
+    assert await eventually(lambda: checks() >= 3)
+    assert (await ask(plane, host))[0] == 412, "the one that took its place is not well either"
+    mark.touch()
+    assert json.loads((await ask(plane, host, "/", "POST", b"{}"))[2])["pid"] != first
 
 
 async def test_pre_stop_is_called_before_an_instance_goes(plane):
