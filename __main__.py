@@ -185,6 +185,8 @@ def main() -> None:
     with Together() as steps:
         if edge_zip is not None:
             deploy_aws(settings, function_zip, edge_zip, steps)
+        elif settings.aws:
+            pulumi.log.info("AWS gets nothing: site_build runs on Alibaba Cloud alone, whose image has Node.js.")
         if settings.alibaba:
             deploy_alibaba(settings, function_zip, steps)
 

@@ -98,12 +98,12 @@ def code_facts(path: str) -> dict[str, str | Derived]:
 
 
 def _archive(given: Given) -> str | None:
-    """`file` for a zip that tells its files' modes, `modeless` for one that does not and for what Pulumi packs."""
+    """`modeless` where there is a `bootstrap` in a zip that tells no modes, or in what Pulumi packs; else `file`."""
     package = given.packages.get("code")
     if package is None or "archive" not in package:
         return None
-    has_modes = package.get("archive") == "file" and (package.get("bootstrap_mode") or not package.get("has_bootstrap"))
-    return "file" if has_modes else "modeless"
+    has_modes = package["archive"] == "file" and package.get("bootstrap_mode")
+    return "modeless" if package.get("has_bootstrap", package["archive"] == "tree") and not has_modes else "file"
 
 
 def _cache_settings(given: Given) -> list[str]:
@@ -251,7 +251,10 @@ KINDS: Final[Mapping[str, tuple[Part, ...]]] = {
     ACCESS_CONTROL: (Part(cloudfront.ACCESS_CONTROL),),
     "aws:iam/role:Role": (_identity_document("assume_role_policy"),),
     "aws:iam/policy:Policy": (_identity_document("policy"),),
-    "aws:iam/rolePolicy:RolePolicy": (_identity_document("policy"),),
+    **{
+        f"aws:{type_}": (_identity_document("policy"),)
+        for type_ in ("iam/rolePolicy:RolePolicy", "iam/userPolicy:UserPolicy", "iam/groupPolicy:GroupPolicy")
+    },
     "aws:s3/bucket:Bucket": (Part(s3.TABLE),),
     "aws:s3/bucketPolicy:BucketPolicy": (_identity_document("policy"),),
     "aws:acm/certificate:Certificate": (Part(certificates.TABLE),),

@@ -233,3 +233,9 @@ def test_reserved_headers_of_function_compute(in_zip):
     for wrong in ("Connection", "X-Fc-Anything", "Date"):
         (warning,) = answering(wrong)
         assert "[FC-HEADERS]" in warning
+
+
+def test_an_archive_without_a_bootstrap_may_take_it_from_a_layer():
+    layer = "arn:aws:lambda:ap-northeast-1:123456789012:layer:l:1"
+    packed = pulumi.AssetArchive({"function.sh": pulumi.StringAsset("x")})
+    assert run(on_lambda(packed, layers=[layer])).warnings == []

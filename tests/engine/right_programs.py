@@ -211,7 +211,6 @@ vpc = aws.lambda_.Function(
     environment={{"variables": {{"SECRET_NAME": "prod/db", "DB_PASSWORD": "/prod/db/password"}}}})
 aws.lambda_.ProvisionedConcurrencyConfig(
     "ready", function_name=vpc.name, qualifier=vpc.version, provisioned_concurrent_executions=1)
-aws.lambda_.RuntimeManagementConfig("update", function_name=vpc.name, update_runtime_on="FunctionUpdate")
 for name, principal, source in (
     ("s3", "s3.amazonaws.com", "arn:aws:s3:::amzn-s3-demo-bucket"),
     ("sns", "sns.amazonaws.com", "arn:aws:sns:ap-northeast-1:123456789012:lambda-x-account"),
@@ -315,7 +314,8 @@ notify = alicloud.ram.Role(
 alicloud.ram.RolePolicyAttachment(
     "grant", role_name=notify.role_name, policy_name="AliyunFCInvocationAccess", policy_type="System")
 alicloud.fc.V3Trigger(
-    "uploaded", function_name=events.function_name, qualifier="LATEST", trigger_type="oss", opts=far,
+    "uploaded", trigger_name="uploaded", function_name=events.function_name, qualifier="LATEST", opts=far,
+    trigger_type="oss",
     invocation_role=notify.arn,
     source_arn=uploads.bucket.apply(lambda name: f"acs:oss:cn-hangzhou:12345678901234:{{name}}"),
     trigger_config=json.dumps({{
@@ -323,7 +323,8 @@ alicloud.fc.V3Trigger(
                    "oss:ObjectCreated:CompleteMultipartUpload"],
         "filter": {{"key": {{"prefix": "source/", "suffix": ".png"}}}}}}))
 alicloud.fc.V3Trigger(
-    "hourly", function_name=events.function_name, qualifier="LATEST", trigger_type="timer", opts=far,
+    "hourly", trigger_name="hourly", function_name=events.function_name, qualifier="LATEST", opts=far,
+    trigger_type="timer",
     trigger_config=json.dumps({{"cronExpression": "@every 1h", "enable": True, "payload": "tick"}}))
 alicloud.fc.V3AsyncInvokeConfig(
     "retries", function_name=events.function_name, qualifier="LATEST", max_async_retry_attempts=3,
