@@ -1,8 +1,8 @@
 """CloudFront: one request through behaviour, edge functions, cache, origin access control and back.
 
 The viewer always counts as https: the local plane speaks plain http, so viewer protocol policies neither
-redirect nor refuse. There is no compression at the edge. What an update changes is visible at once: it clears
-the cache, because nobody could call CreateInvalidation here.
+redirect nor refuse. There is no compression at the edge. What is kept stays until its time has passed or somebody
+calls CreateInvalidation (`cloudfront_api`).
 Source: Amazon CloudFront Developer Guide.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 from localcloud.store import Resource, Store
 
 from . import edge_events as edge
-from .cache import Cache, directives, origin_ttl
+from .cache import Cache, Key, directives, origin_ttl
 from .cloudfront_origin import Origin, Origins, origin_from_event
 from .cloudfront_policies import CachePolicy, add_response_headers, cache_policy, forwarding, matches
 from .keyring import Keyring
@@ -56,6 +56,20 @@ class CloudFront:
         response.headers["X-Amz-Cf-Pop"] = "LOC50-P1"
         response.headers["X-Amz-Cf-Id"] = visit.request_id
         return response
+
+    def invalidate(self, distribution: str, path: str) -> None:
+        """Forget what is kept of a path, or with `*` at its end of all that begin so."""
+        if path.endswith("*"):
+            self.cache.drop(lambda key: key[0] == distribution and _with_query(key).startswith(path[:-1]))
+        elif "?" in path:
+            self.cache.drop(lambda key: key[0] == distribution and _with_query(key) == path)
+        else:
+            self.cache.drop(lambda key: key[0] == distribution and key[2] == path)
+
+    def forget_missing(self) -> None:
+        """Drop what is kept of distributions that are gone. A changed one keeps it, as on the cloud."""
+        known = {distribution.id for distribution in self._store.list(DISTRIBUTION)}
+        self.cache.drop(lambda key: key[0] not in known)
 
     async def _serve(self, visit: _Visit, viewer: Request) -> tuple[Response, str]:
         if not visit.distribution.properties.get("enabled", True):
@@ -201,6 +215,10 @@ def _behaviour(distribution: dict[str, Any], path: str) -> dict[str, Any]:
         if matches(str(behaviour["pathPattern"]), path):
             return behaviour
     return distribution["defaultCacheBehavior"]
+
+
+def _with_query(key: Key) -> str:
+    return f"{key[2]}?{key[3]}" if key[3] else str(key[2])
 
 
 def _cache_key(visit: _Visit, viewer: Request, policy: CachePolicy) -> tuple[object, ...]:

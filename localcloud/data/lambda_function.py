@@ -138,6 +138,16 @@ def command(version: FunctionVersion, folder: Path) -> list[str]:
     return [str(folder / "bootstrap")]
 
 
+def endpoints(version: FunctionVersion, port: int) -> dict[str, str]:
+    """Where the services are that a function calls. The cloud sets none of these: there the names resolve."""
+    if version.managed:
+        return {}
+    return {
+        "AWS_ENDPOINT_URL_CLOUDFRONT": f"http://cloudfront.amazonaws.com.localhost:{port}",
+        "AWS_ENDPOINT_URL_S3": f"http://s3.{version.region}.amazonaws.com.localhost:{port}",
+    }
+
+
 def environment(
     version: FunctionVersion, folder: Path, api: str, log: tuple[str, str], key: AccessKey
 ) -> dict[str, str]:

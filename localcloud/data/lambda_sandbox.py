@@ -18,7 +18,7 @@ from localcloud.store import Store
 
 from . import lambda_log
 from .keyring import Keyring, Principal
-from .lambda_function import FunctionVersion, command, environment
+from .lambda_function import FunctionVersion, command, endpoints, environment
 from .packages import PackageError, Packages
 from .runtime_api import Invocation, Outcome, RuntimeApi
 from .sandbox import MemoryWatch, Sandbox
@@ -37,6 +37,8 @@ class Services:
     packages: Packages
     keyring: Keyring
     watch: MemoryWatch
+    port: int = 0
+    """The data plane's own, for the addresses that functions call."""
 
 
 @dataclass
@@ -153,6 +155,7 @@ class LambdaSandbox:
         self._api = RuntimeApi()
         address = await self._api.start()
         variables = environment(version, folder, address, (self._group, self._stream), self._key)
+        variables = endpoints(version, self._services.port) | variables
         try:
             argv = command(version, folder)
             self._sandbox = await Sandbox.start(argv, variables, folder, version.memory_mb, self._log)

@@ -7,77 +7,20 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass, field
 
-from localcloud.objects import Objects as Stored
-from localcloud.objects import StoredObject, after_prefix
+from localcloud.objects import StoredObject
 from localcloud.store import Store
 
 from . import xml
 from .keyring import ALIBABA_ACCOUNT
 from .messages import Response
+from .object_pages import Page, page
 from .oss_access import Access
 from .oss_errors import invalid_argument
 from .oss_operation import Operation, iso_time, quoted_etag, url_encoded
 
 _DEFAULT_KEYS = 100
 _MAX_KEYS = 1000
-_BATCH = 1000
-
-
-@dataclass
-class Page:
-    """Objects and common prefixes of one answer, in order."""
-
-    objects: list[StoredObject] = field(default_factory=list)
-    prefixes: list[str] = field(default_factory=list)
-    last: str = ""
-    """The last key or common prefix."""
-    truncated: bool = False
-
-    @property
-    def count(self) -> int:
-        return len(self.objects) + len(self.prefixes)
-
-
-def page(
-    stored: Stored, bucket: str, *, prefix: str = "", delimiter: str = "", after: str = "", limit: int = 1000
-) -> Page:
-    """Up to `limit` entries after a key or common prefix."""
-    found = Page()
-    position = _behind(after, prefix, delimiter)
-    while True:
-        batch = stored.list(bucket, prefix, position, _BATCH)
-        for item in batch:
-            group = _group(item.key, prefix, delimiter)
-            if group and group == found.last:
-                continue
-            if found.count == limit:
-                found.truncated = True
-                return found
-            if group:
-                found.prefixes.append(group)
-            else:
-                found.objects.append(item)
-            found.last = group or item.key
-        if len(batch) < _BATCH:
-            return found
-        position = _behind(found.last, prefix, delimiter) if found.last else batch[-1].key
-        position = max(position, batch[-1].key)
-
-
-def _group(key: str, prefix: str, delimiter: str) -> str:
-    """The common prefix that a key is shown as; empty when it is shown itself."""
-    if not delimiter:
-        return ""
-    head, found, _ = key[len(prefix) :].partition(delimiter)
-    return prefix + head + delimiter if found else ""
-
-
-def _behind(after: str, prefix: str, delimiter: str) -> str:
-    """Where to go on: a common prefix stands for all keys below it."""
-    is_group = bool(after) and after.startswith(prefix) and _group(after, prefix, delimiter) == after
-    return after_prefix(after) if is_group else after
 
 
 class Lists:

@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 
 from localcloud.store import Resource, Store
 
-from . import cdn, cdn_api, cloudfront, fc_function, function_url, lambda_function, oss, oss_errors, s3
+from . import cdn, cdn_api, cloudfront, cloudfront_api, fc_function, function_url, lambda_function, oss, oss_errors, s3
 from .keyring import ALIBABA_ACCOUNT
 from .messages import Request, Response
 from .oss_access import bucket_name, bucket_region
@@ -88,6 +88,8 @@ class Router:
 def routes(store: Store) -> dict[str, Route]:
     """Every host name of the state, lower-case, with its service and resource."""
     found: dict[str, Route] = {}
+    if store.list(cloudfront.DISTRIBUTION):
+        found[cloudfront_api.HOST] = Route("cloudfront-api", None)
     for distribution in store.list(cloudfront.DISTRIBUTION):
         for name in (distribution.properties.get("domainName"), *(distribution.properties.get("aliases") or [])):
             found[str(name)] = Route("cloudfront", distribution)

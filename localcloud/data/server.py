@@ -25,6 +25,7 @@ from localcloud.store import Store
 from .cdn import Cdn
 from .cdn_api import CdnApi
 from .cloudfront import CloudFront
+from .cloudfront_api import CloudFrontApi
 from .fc_instance import FcServices
 from .fc_service import FcService
 from .function_url import FunctionUrls
@@ -59,12 +60,13 @@ class DataPlane:
         self._root = store.root
         self.uploads = store.root / "uploads"
         keyring, packages, watch = Keyring(store.root), Packages(store.root / "code"), MemoryWatch()
-        self._lambdas = LambdaService(Services(store, packages, keyring, watch))
+        self._lambdas = LambdaService(Services(store, packages, keyring, watch, port))
         self._fc = FcService(FcServices(store, packages, keyring, watch, port))
         self._cloudfront = CloudFront(store, self._lambdas, keyring, self._fetch)
         self._cdn = Cdn(store, self._fetch)
         services: dict[str, Service] = {
             "cloudfront": self._cloudfront.handle,
+            "cloudfront-api": CloudFrontApi(store, keyring, self._cloudfront).handle,
             "function-url": FunctionUrls(self._lambdas, keyring).handle,
             "lambda": lambda request, _none: self._lambdas.handle(request),
             "fc": self._fc.handle_trigger,
@@ -111,7 +113,7 @@ class DataPlane:
         return await self._router.fetch(request)
 
     def _changed(self) -> None:
-        self._cloudfront.cache.drop(lambda _key: True)
+        self._cloudfront.forget_missing()
         self._cdn.forget_missing()
         self._lambdas.forget_missing()
         self._fc.forget_missing()

@@ -89,6 +89,8 @@ class Bucket(AwsKind):
             raise CloudError("BucketNotEmpty", "The bucket you tried to delete is not empty", 409)
         for stored in objects:
             cloud.store.s3.delete(row.id, stored.key)
+        for upload in cloud.store.s3.list_uploads(row.id):
+            cloud.store.s3.end_upload(upload)
 
 
 class _Setting(AwsKind):

@@ -180,7 +180,7 @@ def handler(event, context):
     assert events[2]["response"]["status"] == "200"
 
 
-async def test_caching_keeps_responses_and_an_update_clears_them(plane):
+async def test_caching_keeps_responses_until_the_distribution_goes(plane):
     optimised = {"cachePolicyId": "658327ea-f89d-4fab-a63d-7e88639e58f6", "lambdaFunctionAssociations": []}
     put_distribution(plane.store, **optimised)
 
@@ -192,6 +192,10 @@ async def test_caching_keeps_responses_and_an_update_clears_them(plane):
     assert (await ask(plane, "/?a=2"))[1]["X-Cache"] == "Hit from cloudfront", "the query is not in the key"
     assert (await ask(plane, "/", "POST", b""))[1]["X-Cache"] == "Miss from cloudfront"
 
+    put_distribution(plane.store, **optimised, compress=True)
+    assert (await ask(plane, "/?a=1"))[1]["X-Cache"] == "Hit from cloudfront"
+    plane.store.delete("aws:cloudfront/distribution:Distribution", "E111111ABCDEF")
+    assert (await ask(plane, "/?a=1"))[0] == 404
     put_distribution(plane.store, **optimised)
     assert (await ask(plane, "/?a=1"))[1]["X-Cache"] == "Miss from cloudfront"
 

@@ -55,6 +55,8 @@ async def test_the_environment_is_exactly_that_of_the_cloud(plane):
     assert set(environment) - {"LC_CTYPE"} == {
         "AWS_ACCESS_KEY_ID",
         "AWS_DEFAULT_REGION",
+        "AWS_ENDPOINT_URL_CLOUDFRONT",
+        "AWS_ENDPOINT_URL_S3",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
         "AWS_LAMBDA_FUNCTION_NAME",
         "AWS_LAMBDA_FUNCTION_VERSION",

@@ -16,7 +16,8 @@ from localcloud.data.keyring import AccessKey
 
 from .alibaba import allow, put_bucket, put_role
 from .conftest import BUCKET_HOST, data_plane, function_zip, put_fc, put_trigger
-from .oss_client import connect, oss, refusal, resolved_here
+from .names import resolved_here
+from .oss_client import connect, oss, refusal
 
 BUCKET = BUCKET_HOST.partition(".")[0]
 NAMES = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")

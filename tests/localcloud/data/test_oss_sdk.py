@@ -18,7 +18,8 @@ oss = pytest.importorskip("alibabacloud_oss_v2")
 from localcloud.data.keyring import AccessKey, account_keys  # noqa: E402
 
 from .conftest import BUCKET_HOST  # noqa: E402
-from .oss_client import connect, refusal, resolved_here  # noqa: E402
+from .names import resolved_here  # noqa: E402
+from .oss_client import connect, refusal  # noqa: E402
 
 BUCKET = BUCKET_HOST.partition(".")[0]
 
