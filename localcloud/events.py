@@ -113,7 +113,7 @@ def fire(store: Store, change: Change) -> None:
             continue
         payload = json.dumps({"events": [event(change, trigger, bucket)]}).encode()
         moment = time.time()
-        store.enqueue(QueuedInvocation(_request_id(), trigger.function, payload, moment, 0, moment, cause))
+        store.enqueue(QueuedInvocation(new_request_id(), trigger.function, payload, moment, 0, moment, cause))
 
 
 def event(change: Change, trigger: OssTrigger, bucket: Resource) -> dict[str, Any]:
@@ -171,5 +171,6 @@ def _may_invoke(store: Store, role_arn: str, function_arn: str) -> bool:
     return any(ram.judge(store, role_arn, call).allowed for call in calls)
 
 
-def _request_id() -> str:
+def new_request_id() -> str:
+    """An id of the form of Function Compute's."""
     return f"1-{int(time.time()):08x}-{secrets.token_hex(4)}-{secrets.token_hex(6)}"

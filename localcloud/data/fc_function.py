@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,10 +148,6 @@ def common_headers(function: FcFunction, request_id: str, control_path: str) -> 
         "X-Fc-Tracing-Opentracing-Span-Context": "",
         "X-Fc-Version-Id": "",
     }
-
-
-def new_request_id() -> str:
-    return f"1-{int(time.time()):08x}-{secrets.token_hex(4)}-{secrets.token_hex(6)}"
 
 
 def _function(resource: Resource) -> FcFunction:

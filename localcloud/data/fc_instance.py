@@ -21,6 +21,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
+from localcloud.events import new_request_id
 from localcloud.store import Store
 
 from . import fc_health
@@ -32,7 +33,6 @@ from .fc_function import (
     environment,
     local_command,
     log_group,
-    new_request_id,
 )
 from .keyring import Keyring, Principal
 from .messages import Request, Response

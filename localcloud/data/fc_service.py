@@ -17,11 +17,12 @@ from urllib.parse import unquote
 from multidict import CIMultiDict
 
 from localcloud import ram
+from localcloud.events import new_request_id
 from localcloud.store import QueuedInvocation, Resource, Store
 
 from .acs3 import SignatureError, verify
 from .fc_async import MAX_DELAY_SECONDS, MAX_PAYLOAD_BYTES, AsyncQueue
-from .fc_function import FcFunction, common_headers, find_function, new_request_id
+from .fc_function import FcFunction, common_headers, find_function
 from .fc_instance import FcError, FcInstance, FcServices
 from .keyring import ALIBABA_ACCOUNT, Principal
 from .messages import HOP_BY_HOP, Request, Response, json_response, without
