@@ -106,8 +106,11 @@ def _botocore(kind, service, region, target, headers, token, body) -> str:
 
 
 class _Keyring:
+    def __init__(self, token: str) -> None:
+        self._token = token
+
     def find(self, key: str):
-        return (AccessKey("AK", "SK"), "somebody") if key == "AK" else None
+        return (AccessKey("AK", "SK", self._token), "somebody") if key == "AK" else None
 
 
 @settings(deadline=None, max_examples=50)
@@ -118,7 +121,7 @@ def test_acs3_as_the_local_clouds_verify(body, token):
     seal = Seal(Keys("AK", "SK", token), "", NOW)
     signed = signers.acs3(target, ("RefreshObjectCaches", "2018-05-10"), headers, seal, body)
     request = Request("POST", target.host, "/", headers=CIMultiDict({**signed, "Host": target.host}), body=body)
-    assert verify(request, _Keyring()) == "somebody"
+    assert verify(request, _Keyring(token)) == "somebody"
     assert signed["x-acs-date"] == MOMENT.strftime("%Y-%m-%dT%H:%M:%SZ")
     covered = signed["Authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
     assert {"host", "x-acs-action", "x-acs-version", "x-acs-content-sha256", "x-acs-signature-nonce"} <= set(covered)

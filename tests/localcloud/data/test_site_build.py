@@ -12,14 +12,16 @@ import time
 import pytest
 
 from handlers.site_build import handler
+from handlers.site_build.client import Client
 from handlers.site_build.problem import SiteBuildError
+from handlers.site_build.signers import Keys
+from handlers.site_build.store import Store, oss_service
 from localcloud.data.keyring import account_keys
 from runtime.context import Context, Function
 from tests.handlers.site_build.conftest import project, zipped
 
 from .alibaba import allow, put_bucket, put_role
 from .conftest import CDN_HOST
-from .oss_client import connect, oss, resolved_here
 from .test_oss_access import NAMES, environment
 
 PREFIX = "shop/"
@@ -36,7 +38,7 @@ RIGHTS = (
 
 @pytest.fixture
 def builder(running, monkeypatch):
-    """Uploads sources and calls the handler; `client` is the official one, with the account's keys."""
+    """Uploads sources and looks at the site with the account's keys; calls the handler with the role's."""
     root, port, store = running
     for name in ("sources", "pages"):
         put_bucket(store, name)
@@ -53,21 +55,24 @@ def builder(running, monkeypatch):
 
     class Builder:
         def __init__(self) -> None:
-            self.client = connect(port, account_keys(root)["alibaba"])
+            key = account_keys(root)["alibaba"]
+            self.http = Client(lambda: Keys(key.id, key.secret), time.monotonic() + 120)
+            service = oss_service("cn-hongkong", settings["OSS_ENDPOINT"])
+            self.sources, self.pages = (Store(service, self.http, name) for name in ("sources", "pages"))
 
         def upload(self, files: dict, key: str = "projects/größe +.zip") -> None:
-            self.client.put_object(oss.PutObjectRequest(bucket="sources", key=key, body=zipped(files)))
+            self.sources.put(key, zipped(files), {})
 
         def run(self, key: str = "projects/größe +.zip", **event: object) -> dict:
             context = Context(Function("alibaba", os.environ), str(random.random()), (time.time() + 120) * 1000)
             return handler({"source": {"bucket": "sources", "key": key}, **event}, context)
 
         def names(self) -> set[str]:
-            pages = self.client.list_objects_v2(oss.ListObjectsV2Request(bucket="pages", prefix=PREFIX, max_keys=1000))
-            return {item.key for item in pages.contents or [] if ".isthmus/" not in item.key}
+            return {name for name in self.pages.list(PREFIX) if ".isthmus/" not in name}
 
-    with resolved_here():
-        yield Builder()
+    made = Builder()
+    yield made
+    made.http.close()
 
 
 def test_a_site_is_built_published_changed_and_pruned(builder):
@@ -75,8 +80,8 @@ def test_a_site_is_built_published_changed_and_pruned(builder):
     report = builder.run()
     assert report["status"] == "published"
     assert builder.names() == {f"{PREFIX}{name}" for name in report["uploaded"]}
-    head = builder.client.head_object(oss.HeadObjectRequest(bucket="pages", key=f"{PREFIX}index.html"))
-    assert (head.content_type, head.cache_control) == ("text/html; charset=utf-8", "no-cache")
+    head = builder.pages.head(f"{PREFIX}index.html")
+    assert (head["content-type"], head["cache-control"]) == ("text/html; charset=utf-8", "no-cache")
     assert builder.run()["status"] == "unchanged"
     builder.upload(project(text__txt="other"))
     changed = builder.run()
