@@ -127,8 +127,11 @@ class Server:
         _quietly(self._epoll.unregister, self._listener.fileno())
         self._listener.close()
         end = monotonic() + seconds
-        while monotonic() < end and any(one.answering for one in list(self._connections.values())):
+        while monotonic() < end and self._is_at_work():
             sleep(0.01)
+
+    def _is_at_work(self) -> bool:
+        return bool(self._waiting) or any(connection.answering for connection in list(self._connections.values()))
 
     def _work(self) -> None:
         gate = _thread.allocate_lock()
