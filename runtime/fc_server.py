@@ -69,7 +69,8 @@ class Server:
         """What was taken from the kernel and is not yet attended to, oldest first."""
         self._served = 0
         self._seen = 0
-        self._ticks = 0
+        self._stuck_ticks = 0
+        self._idle_ticks = 0
         self._watched = False
         self._wake: Callable[[], None] | None = None
 
@@ -95,19 +96,22 @@ class Server:
 
         When nothing has waited for a second, this thread sleeps longer again.
         """
-        idle = not self._waiting and self._pollers > 0
-        moved = self._served != self._seen
+        waits, moved = self._does_work_wait(), self._served != self._seen
         self._seen = self._served
-        self._ticks = 0 if moved and not idle else self._ticks + 1
-        if not idle and self._ticks == 2:
+        self._stuck_ticks = self._stuck_ticks + 1 if waits and not moved else 0
+        self._idle_ticks = 0 if waits else self._idle_ticks + 1
+        if self._stuck_ticks == 2:
             self._batch = 1
             with self._lock:
                 for _ in range(max(1, len(self._waiting))):
                     self._ensure_poller()
-        elif idle and self._ticks * TICK_SECONDS >= 1:
+        if self._idle_ticks * TICK_SECONDS >= 1:
             self._watched = False
             # Something may have begun to wait in between, and found itself watched.
-            self._watched = bool(self._waiting) or self._pollers == 0
+            self._watched = self._does_work_wait()
+
+    def _does_work_wait(self) -> bool:
+        return bool(self._waiting) or self._pollers == 0
 
     def _have_watched(self) -> None:
         if not self._watched and self._wake is not None:
