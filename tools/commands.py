@@ -16,13 +16,13 @@ from typing import Any
 
 from tools import machine
 from tools.locking import only_one
-from tools.places import LOCAL_STACK, Places
+from tools.places import DEMO_STACK, LOCAL_STACK, LOCAL_STACKS, Places
 from tools.problem import Problem
 from tools.process import capture, run
 from tools.screen import paint, say
 from tools.stack import Stack, checkpoint, local_environment
 
-DEFAULT_PORT = "8787"
+DEFAULT_PORTS = {LOCAL_STACK: "8787", DEMO_STACK: "8788"}
 _URL_OUTPUTS = {"cloudfront": "cloudfront_url", "lambda": "function_url", "fc": "fc_url", "cdn": "cdn_url"}
 _TARGET_OUTPUTS = {
     "lambda": "function_arn",
@@ -37,7 +37,7 @@ _CHANGES = {"create": "created", "update": "updated", "delete": "deleted", "repl
 
 @dataclass(frozen=True)
 class Call:
-    """What the user has asked for: the clone and the variables given to `make`, unset ones empty."""
+    """What the user has asked for: the clone, the stack and the variables given to `make`, unset ones empty."""
 
     places: Places
     variables: Mapping[str, str]
@@ -47,13 +47,18 @@ class Call:
 
     @property
     def stack(self) -> str:
-        return self["STACK"] or LOCAL_STACK
+        return self.places.stack
+
+    @property
+    def is_local(self) -> bool:
+        return self.stack in LOCAL_STACKS
 
     @property
     def port(self) -> str:
-        port = self["PORT"] or DEFAULT_PORT
-        if not re.fullmatch(r"\d{1,5}", port) or not 0 < int(port) < 65536:
-            raise Problem(f"PORT is {port!r}, but must be a number from 1 to 65535; leave it out for {DEFAULT_PORT}.")
+        default = DEFAULT_PORTS.get(self.stack, "")
+        port = self["PORT"] or default
+        if self.is_local and (not re.fullmatch(r"\d{1,5}", port) or not 0 < int(port) < 65536):
+            raise Problem(f"PORT is {port!r}, but must be a number from 1 to 65535; leave it out for {default}.")
         return port
 
 
@@ -98,8 +103,8 @@ def preview(call: Call) -> int:
 
 def down(call: Call) -> int:
     """Destroy all resources and stop the local clouds; nothing deployed is as good as destroyed."""
-    if call.stack == LOCAL_STACK and checkpoint(call.places) is None:
-        print("Nothing is deployed on the stack local.")
+    if call.is_local and checkpoint(call.places) is None:
+        print(f"Nothing is deployed on the stack {call.stack}.")
         return _stop_local_clouds(call)
     stack = _ready_stack(call)
     if not stack.exists():
@@ -123,7 +128,7 @@ def _print_urls(call: Call, outputs: Mapping[str, Any]) -> bool:
     port = _running_port(call.places) or call.port
     found = {name: outputs[output] for name, output in _URL_OUTPUTS.items() if outputs.get(output)}
     for name, url in found.items():
-        print(f"{name} {reachable(url, port) if call.stack == LOCAL_STACK else url}")
+        print(f"{name} {reachable(url, port) if call.is_local else url}")
     return bool(found)
 
 
@@ -143,14 +148,14 @@ def invoke(call: Call) -> int:
         json.loads(event)
     except ValueError as problem:
         raise Problem(f"EVENT is {event!r}, but must be JSON ({problem}); put it in single quotes.") from problem
-    if call.stack != LOCAL_STACK:
+    if not call.is_local:
         raise Problem(f"On a real account the vendor's tool invokes: {vendor_invoke(function, target, event)}")
     return _localcloud(call, "invoke", function, target, "--event", event)
 
 
 def logs(call: Call) -> int:
     function, target = _target(call)
-    if call.stack != LOCAL_STACK:
+    if not call.is_local:
         raise Problem(f"On a real account the vendor's tool reads logs: {vendor_logs(function, target)}")
     return _localcloud(call, "logs", function, target)
 
@@ -261,11 +266,15 @@ def clean(call: Call) -> int:
     caches = [root / name for name in ("dist", ".pytest_cache", ".ruff_cache", ".hypothesis")]
     for path in (*tree, *caches):
         _remove(path)
-    for file in call.places.state.glob(".pulumi/stacks/*/*.json"):
-        if (checkpoint(call.places, file.stem) or {}).get("resources"):
-            raise Problem(f"The stack {file.stem} is still deployed, so .local is kept: run `make down` first.")
-    _stop_local_clouds(call)
-    _remove(call.places.local)
+    for places in (Places(root, stack) for stack in LOCAL_STACKS):
+        if (checkpoint(places) or {}).get("resources"):
+            option = "" if places.stack == LOCAL_STACK else f" STACK={places.stack}"
+            raise Problem(
+                f"The stack {places.stack} is still deployed, so .local is kept: run `make down{option}` first."
+            )
+    for stack in LOCAL_STACKS:
+        _stop_local_clouds(Call(Places(root, stack), {}))
+    _remove(call.places.deployed)
     if call["ALL"]:
         _remove(call.places.tools)
     return 0
@@ -286,15 +295,15 @@ def _is_shown(path: Path) -> bool:
 
 
 def _ready_stack(call: Call) -> Stack:
-    requirements = machine.LOCAL if call.stack == LOCAL_STACK else machine.PROGRAM
+    requirements = machine.LOCAL if call.is_local else machine.PROGRAM
     cli = machine.make_ready(call.places, requirements, cli=True)
     assert cli
-    return Stack(call.places, call.stack, cli)
+    return Stack(call.places, cli)
 
 
 def _alone(call: Call) -> Any:
     """No other make works on the stacks of this clone meanwhile."""
-    return only_one(call.places.local / "lock", "Another make is at work on this clone; waiting for it.")
+    return only_one(call.places.deployed / "lock", "Another make is at work on this clone; waiting for it.")
 
 
 def _python(call: Call, *words: str) -> int:
@@ -375,7 +384,7 @@ def main(arguments: list[str], root: Path) -> int:
         return 2
     variables = {variable: os.environ.pop(variable, "") for variable in VARIABLES}
     try:
-        return COMMANDS[name][2](Call(Places(root), variables))
+        return COMMANDS[name][2](Call(Places(root, variables["STACK"] or LOCAL_STACK), variables))
     except Problem as problem:
         say(paint("error: ", "31") + str(problem))
         return problem.code

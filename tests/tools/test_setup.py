@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -488,7 +489,7 @@ class TestEnvironments:
             assert environment[kept] == USER[kept]
 
     def test_another_stack_sees_the_users_own_and_no_stand_in(self, places):
-        stack = Stack(places, "prod", pulumi_cli.Cli(Path("/usr/bin/pulumi"), ours=False))
+        stack = Stack(replace(places, stack="prod"), pulumi_cli.Cli(Path("/usr/bin/pulumi"), ours=False))
         environment = stack.environment()
         assert environment == dict(os.environ)
         assert "ISTHMUS_LOCAL_DIR" not in environment
