@@ -15,6 +15,7 @@ from typing import Any, Self
 from tools.devtools import BrowserError, DevTools
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NOT_FOUND = f"there is no {', '.join(NAMES[:-1])} or {NAMES[-1]} on PATH"
 WIDTH, HEIGHT = 1280, 1060
 
 _POLL_SECONDS = 0.05

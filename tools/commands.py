@@ -10,15 +10,16 @@ import sys
 import urllib.parse
 from collections.abc import Callable, Mapping
 from concurrent import futures
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tools import machine
+from tools import machine, vendor
+from tools.demo_site import Demo
 from tools.locking import only_one
 from tools.places import DEMO_STACK, LOCAL_STACK, LOCAL_STACKS, Places
 from tools.problem import Problem
-from tools.process import capture, run
+from tools.process import capture, run, stream
 from tools.screen import paint, say
 from tools.stack import Stack, checkpoint, local_environment
 
@@ -138,6 +139,28 @@ def reachable(url: str, port: str) -> str:
     return parts._replace(scheme="http", netloc=f"{parts.hostname}.localhost:{port}").geturl()
 
 
+# Showing site_build
+
+
+def demo_site(call: Call) -> int:
+    """Deploy the stack `demo`, have it build the project of demo/site, and look at the page."""
+    if call["STACK"] not in ("", DEMO_STACK):
+        raise Problem(
+            f"STACK is {call.stack!r}, but `make demo-site` has a stack of its own, {DEMO_STACK}: leave it out."
+        )
+    call = replace(call, places=replace(call.places, stack=DEMO_STACK))
+    if code := up(call):
+        return code
+    places, outputs = call.places, _ready_stack(call).outputs()
+    url = reachable(outputs["cdn_url"], _running_port(places))
+
+    def upload(bucket: str, key: str, file: Path, function: str, on_line: Callable[[str], None]) -> int:
+        command = [places.python, "-m", "localcloud", "upload", bucket, key, file, "--follow", function]
+        return stream(command, places.root, local_environment(places), on_line)
+
+    return Demo(places.root, places.local, outputs, url).run(upload)
+
+
 # Asking the deployed functions
 
 
@@ -149,14 +172,14 @@ def invoke(call: Call) -> int:
     except ValueError as problem:
         raise Problem(f"EVENT is {event!r}, but must be JSON ({problem}); put it in single quotes.") from problem
     if not call.is_local:
-        raise Problem(f"On a real account the vendor's tool invokes: {vendor_invoke(function, target, event)}")
+        raise Problem(f"On a real account the vendor's tool invokes: {vendor.invoke(function, target, event)}")
     return _localcloud(call, "invoke", function, target, "--event", event)
 
 
 def logs(call: Call) -> int:
     function, target = _target(call)
     if not call.is_local:
-        raise Problem(f"On a real account the vendor's tool reads logs: {vendor_logs(function, target)}")
+        raise Problem(f"On a real account the vendor's tool reads logs: {vendor.logs(function, target)}")
     return _localcloud(call, "logs", function, target)
 
 
@@ -171,27 +194,6 @@ def _target(call: Call) -> tuple[str, str]:
             "build, `application` set to site_build or both."
         )
     return _PLATFORMS.get(function, function), target
-
-
-def vendor_invoke(function: str, target: str, event: str) -> str:
-    """The vendor's command line for one invocation, its result on stdout."""
-    quoted = "'" + event.replace("'", "'\\''") + "'"
-    if function == "fc":
-        return f"aliyun fc POST /2023-03-30/functions/{target}/invocations --region <region> --body {quoted}"
-    return (
-        f"aws lambda invoke --function-name {target} --region {target.split(':')[3]} "
-        f"--cli-binary-format raw-in-base64-out --payload {quoted} /dev/stdout"
-    )
-
-
-def vendor_logs(function: str, target: str) -> str:
-    """The vendor's command line for a function's log; an edge function logs in the region where it ran."""
-    if function == "fc":
-        return f"open the function {target} in the Function Compute console, tab Logs"
-    name = target.split(":")[6]
-    if function == "edge":
-        return f"aws logs tail /aws/lambda/us-east-1.{name} --region <a region near the viewer>"
-    return f"aws logs tail /aws/lambda/{name} --region {target.split(':')[3]}"
 
 
 # Working on the project
@@ -362,6 +364,7 @@ COMMANDS: dict[str, tuple[str, str, Callable[[Call], int]]] = {
     "up": ("up [STACK=local] [PORT=8787]", "set up, deploy, print the URLs", up),
     "preview": ("preview [STACK=local]", "what `make up` would change", preview),
     "down": ("down [STACK=local]", "destroy everything, stop what was started", down),
+    "demo-site": ("demo-site [PORT=8788]", "build the project in demo/site, look at its page", demo_site),
     "urls": ("urls [STACK=local]", "one `name url` a line: cloudfront, lambda, fc, cdn", urls),
     "invoke": ("invoke FN=lambda|edge|fc|site [EVENT='{…}']", "the result, the log, duration and memory", invoke),
     "logs": ("logs FN=lambda|edge|fc|site", "the function's log", logs),

@@ -6,7 +6,7 @@ import pytest
 
 from tools import browser
 
-WITHOUT = f"The browser tests did not run: there is no {', '.join(browser.NAMES[:-1])} or {browser.NAMES[-1]} on PATH."
+WITHOUT = f"The browser tests did not run, for {browser.NOT_FOUND}."
 
 
 @pytest.fixture(scope="session")

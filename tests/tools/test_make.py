@@ -241,7 +241,20 @@ esac
 
 def test_help_lists_every_command(tree):
     listed = tree.make().stdout
-    for command in ("up", "preview", "down", "urls", "invoke", "logs", "asset", "test", "check", "bench", "clean"):
+    for command in (
+        "up",
+        "preview",
+        "down",
+        "demo-site",
+        "urls",
+        "invoke",
+        "logs",
+        "asset",
+        "test",
+        "check",
+        "bench",
+        "clean",
+    ):
         assert f"  make {command}" in listed
 
 
@@ -280,6 +293,7 @@ def test_pythons_that_do_not_start_or_are_too_old_are_skipped(tree, tmp_path):
         (["up", "PORT=99999"], "from 1 to 65535"),
         (["up", "PORT=http"], "from 1 to 65535"),
         (["up", "STACK=production"], "copy Pulumi.example.yaml"),
+        (["demo-site", "STACK=local"], "has a stack of its own, demo"),
     ],
 )
 def test_a_wrong_value_is_one_sentence(tree, arguments, accepted):
