@@ -1,6 +1,6 @@
 # Finds a Python and calls `python -m tools COMMAND`; all the work is in tools/.
 
-COMMANDS := help up preview down urls invoke logs asset audit test check rules bench clean
+COMMANDS := help up preview down demo-site urls invoke logs asset audit test check rules bench clean
 CANDIDATES := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python)
 SUITS := import sys, sqlite3, ssl, venv; sys.exit(sys.version_info < (3, 11))
 FOUND := $(shell for python in $(CANDIDATES); do \

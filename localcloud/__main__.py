@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from localcloud.data import lifecycle
 from localcloud.store import Store
@@ -61,6 +62,20 @@ def _invoke(options: argparse.Namespace, store: Store) -> int:
     return 1 if invoked.failed else 0
 
 
+def _upload(options: argparse.Namespace, store: Store) -> int:
+    from localcloud.data import upload
+
+    try:
+        after = upload.position(store, options.follow)
+        upload.upload(store, _port(store), options.bucket, options.key, options.file)
+        if options.follow:
+            for line in upload.follow(store, options.follow, after, options.bucket, options.key):
+                print(line, flush=True)
+    except upload.UploadError as error:
+        return _say(1, str(error))
+    return 0
+
+
 def _logs(options: argparse.Namespace, store: Store) -> int:
     from localcloud.data import logs
 
@@ -104,6 +119,14 @@ def _parser() -> argparse.ArgumentParser:
     invoke = commands.add_parser("invoke", help="run one event")
     invoke.add_argument("--event", default="{}", help="JSON, or @FILE")
     invoke.set_defaults(command=_invoke)
+    upload = commands.add_parser("upload", help="put a file into an OSS bucket")
+    upload.add_argument("bucket")
+    upload.add_argument("key")
+    upload.add_argument("file", type=Path)
+    upload.add_argument(
+        "--follow", default="", metavar="FUNCTION", help="show its log until it has dealt with the file"
+    )
+    upload.set_defaults(command=_upload)
     logs = commands.add_parser("logs", help="print a function's log")
     logs.add_argument("--follow", action="store_true")
     logs.set_defaults(command=_logs)

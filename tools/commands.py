@@ -10,19 +10,20 @@ import sys
 import urllib.parse
 from collections.abc import Callable, Mapping
 from concurrent import futures
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tools import machine
+from tools import machine, vendor
+from tools.demo_site import Demo
 from tools.locking import only_one
-from tools.places import LOCAL_STACK, Places
+from tools.places import DEMO_STACK, LOCAL_STACK, LOCAL_STACKS, Places
 from tools.problem import Problem
-from tools.process import capture, run
+from tools.process import capture, run, stream
 from tools.screen import paint, say
 from tools.stack import Stack, checkpoint, local_environment
 
-DEFAULT_PORT = "8787"
+DEFAULT_PORTS = {LOCAL_STACK: "8787", DEMO_STACK: "8788"}
 _URL_OUTPUTS = {"cloudfront": "cloudfront_url", "lambda": "function_url", "fc": "fc_url", "cdn": "cdn_url"}
 _TARGET_OUTPUTS = {
     "lambda": "function_arn",
@@ -37,7 +38,7 @@ _CHANGES = {"create": "created", "update": "updated", "delete": "deleted", "repl
 
 @dataclass(frozen=True)
 class Call:
-    """What the user has asked for: the clone and the variables given to `make`, unset ones empty."""
+    """What the user has asked for: the clone, the stack and the variables given to `make`, unset ones empty."""
 
     places: Places
     variables: Mapping[str, str]
@@ -47,13 +48,18 @@ class Call:
 
     @property
     def stack(self) -> str:
-        return self["STACK"] or LOCAL_STACK
+        return self.places.stack
+
+    @property
+    def is_local(self) -> bool:
+        return self.stack in LOCAL_STACKS
 
     @property
     def port(self) -> str:
-        port = self["PORT"] or DEFAULT_PORT
-        if not re.fullmatch(r"\d{1,5}", port) or not 0 < int(port) < 65536:
-            raise Problem(f"PORT is {port!r}, but must be a number from 1 to 65535; leave it out for {DEFAULT_PORT}.")
+        default = DEFAULT_PORTS.get(self.stack, "")
+        port = self["PORT"] or default
+        if self.is_local and (not re.fullmatch(r"\d{1,5}", port) or not 0 < int(port) < 65536):
+            raise Problem(f"PORT is {port!r}, but must be a number from 1 to 65535; leave it out for {default}.")
         return port
 
 
@@ -98,8 +104,8 @@ def preview(call: Call) -> int:
 
 def down(call: Call) -> int:
     """Destroy all resources and stop the local clouds; nothing deployed is as good as destroyed."""
-    if call.stack == LOCAL_STACK and checkpoint(call.places) is None:
-        print("Nothing is deployed on the stack local.")
+    if call.is_local and checkpoint(call.places) is None:
+        print(f"Nothing is deployed on the stack {call.stack}.")
         return _stop_local_clouds(call)
     stack = _ready_stack(call)
     if not stack.exists():
@@ -123,7 +129,7 @@ def _print_urls(call: Call, outputs: Mapping[str, Any]) -> bool:
     port = _running_port(call.places) or call.port
     found = {name: outputs[output] for name, output in _URL_OUTPUTS.items() if outputs.get(output)}
     for name, url in found.items():
-        print(f"{name} {reachable(url, port) if call.stack == LOCAL_STACK else url}")
+        print(f"{name} {reachable(url, port) if call.is_local else url}")
     return bool(found)
 
 
@@ -131,6 +137,28 @@ def reachable(url: str, port: str) -> str:
     """The address at which the local clouds answer for a real URL: its host name with `.localhost:PORT`."""
     parts = urllib.parse.urlsplit(url)
     return parts._replace(scheme="http", netloc=f"{parts.hostname}.localhost:{port}").geturl()
+
+
+# Showing site_build
+
+
+def demo_site(call: Call) -> int:
+    """Deploy the stack `demo`, have it build the project of demo/site, and look at the page."""
+    if call["STACK"] not in ("", DEMO_STACK):
+        raise Problem(
+            f"STACK is {call.stack!r}, but `make demo-site` has a stack of its own, {DEMO_STACK}: leave it out."
+        )
+    call = replace(call, places=replace(call.places, stack=DEMO_STACK))
+    if code := up(call):
+        return code
+    places, outputs = call.places, _ready_stack(call).outputs()
+    url = reachable(outputs["cdn_url"], _running_port(places))
+
+    def upload(bucket: str, key: str, file: Path, function: str, on_line: Callable[[str], None]) -> int:
+        command = [places.python, "-m", "localcloud", "upload", bucket, key, file, "--follow", function]
+        return stream(command, places.root, local_environment(places), on_line)
+
+    return Demo(places.root, places.local, outputs, url).run(upload)
 
 
 # Asking the deployed functions
@@ -143,15 +171,15 @@ def invoke(call: Call) -> int:
         json.loads(event)
     except ValueError as problem:
         raise Problem(f"EVENT is {event!r}, but must be JSON ({problem}); put it in single quotes.") from problem
-    if call.stack != LOCAL_STACK:
-        raise Problem(f"On a real account the vendor's tool invokes: {vendor_invoke(function, target, event)}")
+    if not call.is_local:
+        raise Problem(f"On a real account the vendor's tool invokes: {vendor.invoke(function, target, event)}")
     return _localcloud(call, "invoke", function, target, "--event", event)
 
 
 def logs(call: Call) -> int:
     function, target = _target(call)
-    if call.stack != LOCAL_STACK:
-        raise Problem(f"On a real account the vendor's tool reads logs: {vendor_logs(function, target)}")
+    if not call.is_local:
+        raise Problem(f"On a real account the vendor's tool reads logs: {vendor.logs(function, target)}")
     return _localcloud(call, "logs", function, target)
 
 
@@ -166,27 +194,6 @@ def _target(call: Call) -> tuple[str, str]:
             "build, `application` set to site_build or both."
         )
     return _PLATFORMS.get(function, function), target
-
-
-def vendor_invoke(function: str, target: str, event: str) -> str:
-    """The vendor's command line for one invocation, its result on stdout."""
-    quoted = "'" + event.replace("'", "'\\''") + "'"
-    if function == "fc":
-        return f"aliyun fc POST /2023-03-30/functions/{target}/invocations --region <region> --body {quoted}"
-    return (
-        f"aws lambda invoke --function-name {target} --region {target.split(':')[3]} "
-        f"--cli-binary-format raw-in-base64-out --payload {quoted} /dev/stdout"
-    )
-
-
-def vendor_logs(function: str, target: str) -> str:
-    """The vendor's command line for a function's log; an edge function logs in the region where it ran."""
-    if function == "fc":
-        return f"open the function {target} in the Function Compute console, tab Logs"
-    name = target.split(":")[6]
-    if function == "edge":
-        return f"aws logs tail /aws/lambda/us-east-1.{name} --region <a region near the viewer>"
-    return f"aws logs tail /aws/lambda/{name} --region {target.split(':')[3]}"
 
 
 # Working on the project
@@ -261,11 +268,15 @@ def clean(call: Call) -> int:
     caches = [root / name for name in ("dist", ".pytest_cache", ".ruff_cache", ".hypothesis")]
     for path in (*tree, *caches):
         _remove(path)
-    for file in call.places.state.glob(".pulumi/stacks/*/*.json"):
-        if (checkpoint(call.places, file.stem) or {}).get("resources"):
-            raise Problem(f"The stack {file.stem} is still deployed, so .local is kept: run `make down` first.")
-    _stop_local_clouds(call)
-    _remove(call.places.local)
+    for places in (Places(root, stack) for stack in LOCAL_STACKS):
+        if (checkpoint(places) or {}).get("resources"):
+            option = "" if places.stack == LOCAL_STACK else f" STACK={places.stack}"
+            raise Problem(
+                f"The stack {places.stack} is still deployed, so .local is kept: run `make down{option}` first."
+            )
+    for stack in LOCAL_STACKS:
+        _stop_local_clouds(Call(Places(root, stack), {}))
+    _remove(call.places.deployed)
     if call["ALL"]:
         _remove(call.places.tools)
     return 0
@@ -286,15 +297,15 @@ def _is_shown(path: Path) -> bool:
 
 
 def _ready_stack(call: Call) -> Stack:
-    requirements = machine.LOCAL if call.stack == LOCAL_STACK else machine.PROGRAM
+    requirements = machine.LOCAL if call.is_local else machine.PROGRAM
     cli = machine.make_ready(call.places, requirements, cli=True)
     assert cli
-    return Stack(call.places, call.stack, cli)
+    return Stack(call.places, cli)
 
 
 def _alone(call: Call) -> Any:
     """No other make works on the stacks of this clone meanwhile."""
-    return only_one(call.places.local / "lock", "Another make is at work on this clone; waiting for it.")
+    return only_one(call.places.deployed / "lock", "Another make is at work on this clone; waiting for it.")
 
 
 def _python(call: Call, *words: str) -> int:
@@ -353,6 +364,7 @@ COMMANDS: dict[str, tuple[str, str, Callable[[Call], int]]] = {
     "up": ("up [STACK=local] [PORT=8787]", "set up, deploy, print the URLs", up),
     "preview": ("preview [STACK=local]", "what `make up` would change", preview),
     "down": ("down [STACK=local]", "destroy everything, stop what was started", down),
+    "demo-site": ("demo-site [PORT=8788]", "build the project in demo/site, look at its page", demo_site),
     "urls": ("urls [STACK=local]", "one `name url` a line: cloudfront, lambda, fc, cdn", urls),
     "invoke": ("invoke FN=lambda|edge|fc|site [EVENT='{…}']", "the result, the log, duration and memory", invoke),
     "logs": ("logs FN=lambda|edge|fc|site", "the function's log", logs),
@@ -375,7 +387,7 @@ def main(arguments: list[str], root: Path) -> int:
         return 2
     variables = {variable: os.environ.pop(variable, "") for variable in VARIABLES}
     try:
-        return COMMANDS[name][2](Call(Places(root), variables))
+        return COMMANDS[name][2](Call(Places(root, variables["STACK"] or LOCAL_STACK), variables))
     except Problem as problem:
         say(paint("error: ", "31") + str(problem))
         return problem.code

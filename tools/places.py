@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LOCAL_STACK = "local"
-"""The one stack that is deployed to the local clouds; every other one goes to real accounts."""
+DEMO_STACK = "demo"
+"""What `make demo-site` deploys, so that the user's own local stack stays as it is."""
+LOCAL_STACKS = (LOCAL_STACK, DEMO_STACK)
+"""The stacks that are deployed to local clouds, each to its own; every other one goes to real accounts."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """Paths below one clone. `.tools` can be fetched again; `.local` is what the user has deployed."""
+    """Paths below one clone, for one stack. `.tools` can be fetched again; `.local` is what the user has deployed."""
 
     root: Path
+    stack: str = LOCAL_STACK
 
     @property
     def tools(self) -> Path:
@@ -48,8 +52,14 @@ class Places:
         return self.tools / "logs"
 
     @property
-    def local(self) -> Path:
+    def deployed(self) -> Path:
+        """What all local stacks of the clone have, with the lock on it."""
         return self.root / ".local"
+
+    @property
+    def local(self) -> Path:
+        """What one local stack has."""
+        return self.deployed / DEMO_STACK if self.stack == DEMO_STACK else self.deployed
 
     @property
     def cloud(self) -> Path:
@@ -58,12 +68,12 @@ class Places:
 
     @property
     def state(self) -> Path:
-        """Pulumi's file backend for the stack `local`."""
+        """Pulumi's file backend for a local stack."""
         return self.local / "state"
 
     @property
     def pulumi_home(self) -> Path:
-        """`PULUMI_HOME` for the stack `local`; its plugin cache holds the stand-in providers."""
+        """`PULUMI_HOME` for a local stack; its plugin cache holds the stand-in providers."""
         return self.local / "pulumi"
 
     @property

@@ -1,4 +1,6 @@
-"""Other programs, run in one of three ways: in the user's view, for their output, or as a quiet step of set-up."""
+"""Other programs, run in one of four ways: in the user's view, line by line, for their output, or as a quiet
+step of set-up.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +49,23 @@ def run(command: Command, cwd: Path, environment: Mapping[str, str]) -> int:
     if received:
         raise KeyboardInterrupt
     return code
+
+
+def stream(command: Command, cwd: Path, environment: Mapping[str, str], on_line: Callable[[str], None]) -> int:
+    """Run in the foreground, hand on each line of its output as it comes, and return the exit code."""
+    with subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdout
+        for line in process.stdout:
+            on_line(line.rstrip("\n"))
+    return process.returncode
 
 
 def capture(command: Command, cwd: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

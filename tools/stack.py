@@ -1,7 +1,7 @@
 """One Pulumi stack: its environment, its state, and what the engine is asked to do with it.
 
-`local` is the stack of the local clouds. Its state, `PULUMI_HOME` and providers are inside the clone, its
-passphrase is empty, and no account, login or cloud credential of the user is visible to it. The stand-in
+`local` and `demo` are stacks of local clouds, each of its own. Their state, `PULUMI_HOME` and providers are inside the
+clone, their passphrase is empty, and no account, login or cloud credential of the user is visible to them. The stand-in
 providers stand in the plugin cache of that `PULUMI_HOME` and plugins on PATH are ignored, so that no real
 provider can be taken by mistake.
 
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.places import LOCAL_STACK, Places
+from tools.places import LOCAL_STACKS, Places
 from tools.problem import Problem
 from tools.process import capture, run
 from tools.pulumi_cli import Cli
@@ -34,15 +34,18 @@ _ORPHAN_POLL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack by name, and the CLI that works on it."""
+    """The stack that the places are for, and the CLI that works on it."""
 
     places: Places
-    name: str
     cli: Cli
 
     @property
+    def name(self) -> str:
+        return self.places.stack
+
+    @property
     def is_local(self) -> bool:
-        return self.name == LOCAL_STACK
+        return self.name in LOCAL_STACKS
 
     def environment(self) -> dict[str, str]:
         """The environment of every `pulumi` command on this stack."""
@@ -69,7 +72,7 @@ class Stack:
             raise Problem(f"The stack {self.name} cannot be opened: {_reason(made.stderr)}")
 
     def recover(self) -> bool:
-        """Clear what an operation that was killed has left behind, on the local stack; whether there was any.
+        """Clear what an operation that was killed has left behind, on a local stack; whether there was any.
 
         Real stacks are left to Pulumi and the user: only they can know what happened in the account.
         """
@@ -126,7 +129,7 @@ class Stack:
         return self._operate("destroy", refresh=refresh)
 
     def _operate(self, operation: str, *, refresh: bool, straight: tuple[str, ...] = ()) -> int:
-        """Change the stack: the local one straight away, any other after a preview and, on a terminal, a question."""
+        """Change the stack: a local one straight away, any other after a preview and, on a terminal, a question."""
         asks = sys.stdin.isatty() and sys.stdout.isatty()
         consent = ["--yes", "--skip-preview", *straight] if self.is_local else [] if asks else ["--yes"]
         options = [*consent, *self._display(), *(["--refresh"] if refresh else [])]
@@ -168,7 +171,7 @@ class Stack:
 
 
 def local_environment(places: Places) -> dict[str, str]:
-    """The environment of the local stack: nothing of the user's accounts, everything inside the clone."""
+    """The environment of a local stack: nothing of the user's accounts, everything inside the clone."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -199,9 +202,9 @@ def engine_runs(lock: Path) -> bool:
     return content.get("hostname") == socket.gethostname() and b"pulumi" in command
 
 
-def checkpoint(places: Places, stack: str = LOCAL_STACK) -> dict[str, Any] | None:
-    """The state of a stack in the clone's own backend as its file has it; None when the stack was never made."""
-    for file in places.state.glob(f".pulumi/stacks/*/{stack}.json"):
+def checkpoint(places: Places) -> dict[str, Any] | None:
+    """The state of a local stack as its file has it; None when the stack was never made."""
+    for file in places.state.glob(f".pulumi/stacks/*/{places.stack}.json"):
         try:
             return json.loads(file.read_text())["checkpoint"].get("latest") or {}
         except (ValueError, KeyError, TypeError) as problem:

@@ -155,14 +155,13 @@ class _Job:
             result = publisher.publish(prepared, fingerprint, lease, prune=self.order.prune)
         finally:
             lease.release()
-        report = self._report("published", etag, result)
         self.log.say(f"published: {len(result.uploaded)} uploaded, {result.unchanged} unchanged")
-        return report
+        return self._report("published", etag, result)
 
     def _report(self, status: str, etag: str, result: Result) -> dict[str, Any]:
         told = asdict(result)
         counts = {name: len(told[name]) for name in ("uploaded", "removed", "kept", "refreshed")}
-        return {
+        report = {
             "status": status,
             "source": {**asdict(self.order.source), "etag": etag.strip('"').lower()},
             "site": {"bucket": self.order.site.bucket, "prefix": self.order.site.key, "url": self.order.url},
@@ -173,6 +172,8 @@ class _Job:
             "removed": _some(result.removed),
             "refreshed": _some(result.refreshed),
         }
+        self.log.report(report)
+        return report
 
 
 def _some(names: tuple[str, ...]) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 _LINE = 1000
 """Characters kept of one line."""
@@ -19,6 +21,10 @@ class Log:
     def say(self, text: str) -> None:
         """One line about the job itself."""
         self.write("site_build", text)
+
+    def report(self, report: dict[str, Any]) -> None:
+        """The whole report as JSON in one line, however long: nobody gets the result of a trigger's event."""
+        print(f"site_build | report {json.dumps(report)}", flush=True)
 
     def write(self, source: str, text: str) -> None:
         """One line, marked with who says it, so that a build's output is never taken for the platform's own lines."""

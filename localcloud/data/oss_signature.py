@@ -58,6 +58,17 @@ def parameters(query: str) -> dict[str, str]:
     return dict(_pairs(query))
 
 
+def sign(request: Request, access_key: AccessKey, bucket: str, key: str, region: str) -> None:
+    """Add the headers of a signature that leaves the body out."""
+    moment = datetime.now(UTC).strftime(_TIME)
+    scope = f"{moment[:8]}/{region}/oss/aliyun_v4_request"
+    claim = _Claim(f"{access_key.id}/{scope}", "", "", moment, access_key.token, "UNSIGNED-PAYLOAD", None)
+    request.headers.update({"x-oss-date": moment, "x-oss-content-sha256": claim.payload})
+    to_sign = "\n".join([ALGORITHM, moment, scope, _sha256(_canonical(request, claim, bucket, key))])
+    signature = _signature(access_key.secret, scope, to_sign)
+    request.headers["Authorization"] = f"{ALGORITHM} Credential={claim.credential},Signature={signature}"
+
+
 def verify(request: Request, keyring: Keyring, bucket: str, key: str, region: str) -> Principal | None:
     """Who signed the request, None for an anonymous one; raises OssError."""
     claim = _claim(request)

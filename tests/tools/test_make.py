@@ -21,8 +21,8 @@ LAMBDA = "lambda http://abcdefghij.lambda-url.ap-northeast-1.on.aws.localhost:89
 FC = "fc http://hello-abcdefghij.cn-hongkong.fcapp.run.localhost:8999"
 
 
-def things(tree) -> list[str]:
-    store = Store(tree.root / ".local/cloud")
+def things(tree, cloud: str = ".local/cloud") -> list[str]:
+    store = Store(tree.root / cloud)
     try:
         return [resource.id for resource in store.list(THING)]
     finally:
@@ -113,6 +113,17 @@ class TestLife:
         assert ("Traceback" in diagnostics) == (fail == "exception")
         assert (diagnostics.count("error:") > 1) == (fail == "run-error")  # the engine's own word on exit code 1
 
+    def test_the_demo_has_clouds_of_its_own(self, tree):
+        (tree.root / "Pulumi.demo.yaml").write_text((tree.root / "Pulumi.local.yaml").read_text().replace("a b", "a"))
+        done = tree.make("up", "STACK=demo", "PORT=8998")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "2 changes (2 created), 0 unchanged" in done.stdout
+        assert done.stdout.splitlines()[-1] == FC.replace("8999", "8998")
+        assert things(tree, ".local/demo/cloud") == ["a"]
+        assert things(tree) == ["a", "b"]
+        assert tree.make("urls").stdout.splitlines() == [LAMBDA, FC]
+        assert "0 changes, 3 unchanged" in tree.make("up", "PORT=8999").stdout
+
     def test_clean_keeps_what_is_deployed(self, tree):
         (tree.root / "dist").mkdir()
         assert_sentence(tree.make("clean"), "run `make down` first")
@@ -127,6 +138,12 @@ class TestLife:
 
     def test_down_again(self, tree):
         assert tree.make("down").returncode == 0
+
+    def test_down_leaves_the_demo_alone_and_so_does_clean(self, tree):
+        assert things(tree, ".local/demo/cloud") == ["a"]
+        assert_sentence(tree.make("clean"), "run `make down STACK=demo` first")
+        assert "has stopped" in tree.make("down", "STACK=demo").stdout
+        assert not (tree.root / ".local/demo/cloud").exists()
 
     def test_clean(self, tree):
         assert tree.make("clean").returncode == 0
@@ -224,7 +241,20 @@ esac
 
 def test_help_lists_every_command(tree):
     listed = tree.make().stdout
-    for command in ("up", "preview", "down", "urls", "invoke", "logs", "asset", "test", "check", "bench", "clean"):
+    for command in (
+        "up",
+        "preview",
+        "down",
+        "demo-site",
+        "urls",
+        "invoke",
+        "logs",
+        "asset",
+        "test",
+        "check",
+        "bench",
+        "clean",
+    ):
         assert f"  make {command}" in listed
 
 
@@ -263,6 +293,7 @@ def test_pythons_that_do_not_start_or_are_too_old_are_skipped(tree, tmp_path):
         (["up", "PORT=99999"], "from 1 to 65535"),
         (["up", "PORT=http"], "from 1 to 65535"),
         (["up", "STACK=production"], "copy Pulumi.example.yaml"),
+        (["demo-site", "STACK=local"], "has a stack of its own, demo"),
     ],
 )
 def test_a_wrong_value_is_one_sentence(tree, arguments, accepted):

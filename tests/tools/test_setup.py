@@ -16,11 +16,12 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tools import commands, pulumi_cli, python_env
+from tools import commands, pulumi_cli, python_env, vendor
 from tools.locking import only_one
 from tools.places import Places
 from tools.problem import Problem
@@ -488,7 +489,7 @@ class TestEnvironments:
             assert environment[kept] == USER[kept]
 
     def test_another_stack_sees_the_users_own_and_no_stand_in(self, places):
-        stack = Stack(places, "prod", pulumi_cli.Cli(Path("/usr/bin/pulumi"), ours=False))
+        stack = Stack(replace(places, stack="prod"), pulumi_cli.Cli(Path("/usr/bin/pulumi"), ours=False))
         environment = stack.environment()
         assert environment == dict(os.environ)
         assert "ISTHMUS_LOCAL_DIR" not in environment
@@ -531,6 +532,6 @@ class TestWording:
 
     def test_vendor_commands(self):
         arn = "arn:aws:lambda:us-east-1:123456789012:function:edge:3"
-        assert "--region us-east-1" in commands.vendor_invoke("edge", arn, "{}")
-        assert "/aws/lambda/us-east-1.edge " in commands.vendor_logs("edge", arn)
-        assert """--body '{"a": "it'\\''s"}'""" in commands.vendor_invoke("fc", "hello", """{"a": "it's"}""")
+        assert "--region us-east-1" in vendor.invoke("edge", arn, "{}")
+        assert "/aws/lambda/us-east-1.edge " in vendor.logs("edge", arn)
+        assert """--body '{"a": "it'\\''s"}'""" in vendor.invoke("fc", "hello", """{"a": "it's"}""")

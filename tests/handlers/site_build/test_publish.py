@@ -68,8 +68,9 @@ def test_a_project_becomes_a_site_with_types_and_cache_headers(cloud: Cloud, cap
     assert report["counts"] == {"uploaded": 4, "unchanged": 0, "removed": 0, "kept": 0, "refreshed": 3}
     assert report["bytes_sent"] == sum(map(len, cloud.site.values()))
     assert {"download", "unpack", "build", "upload", "total"} <= report["seconds"].keys()
-    assert "build | built hello" in capsys.readouterr().out
-    json.dumps(report)
+    log = capsys.readouterr().out
+    assert "build | built hello" in log
+    assert json.loads(log.splitlines()[-1].removeprefix("site_build | report ")) == report
 
 
 @BOTH
