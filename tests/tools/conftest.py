@@ -87,7 +87,7 @@ def tree(tmp_path_factory):
     shutil.copytree(PROJECT / "tools", root / "tools", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Makefile", "requirements.txt", "requirements-dev.txt", "constraints.txt"):
         shutil.copy2(PROJECT / name, root / name)
-    for name in ("__init__.py", "store.py", "requirements.txt", "control/forget.py"):
+    for name in ("__init__.py", "store.py", "objects.py", "crc64.py", "requirements.txt", "control/forget.py"):
         shutil.copy2(PROJECT / "localcloud" / name, root / "localcloud" / name)
     for layer, body in (("one", "pass"), ("two", "raise AssertionError('two is broken')")):
         (root / "tests" / layer).mkdir(parents=True)
