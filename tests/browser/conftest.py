@@ -9,7 +9,7 @@ from tools import browser
 WITHOUT = f"The browser tests did not run, for {browser.NOT_FOUND}."
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
     program = browser.find()
     if program is None:
