@@ -88,7 +88,7 @@ distribution("mixed", default_cache_behavior=behavior(
     function_associations=[
         {"event_type": "viewer-request", "function_arn": "arn:aws:cloudfront::123456789012:function/f"}]))
 distribution("smooth", default_cache_behavior=behavior(
-    smooth_streaming=True, lambda_function_associations=at("viewer-request", version.replace(":1", ":live"))))
+    smooth_streaming=True, lambda_function_associations=at("viewer-request", version.removesuffix(":1") + ":live")))
 distribution("target", ordered_cache_behaviors=[behavior(path_pattern="/a", target_origin_id="p")])
 distribution("names", aliases=["www.example.com"], default_root_object="/index.html")
 distribution("tokyo", aliases=["www.example.com"], viewer_certificate={
@@ -268,6 +268,7 @@ WRONG = {
             *("E1", "E2", "E2-SOURCE", "E2-PUBLISH", "E3", "E5", "E6", "E7", "E8", "E9", "E10", "E11", "E12", "E13"),
             *("E14", "E15", "E17", "E17-KINDS", "E18", "E19", "E-TIMEOUT", "CF-TARGETS", "CF-ALIAS-CERTIFICATE"),
             *("CF-ROOT-OBJECT", "CF-CERTIFICATE-REGION", "CF-SSL-SUPPORT", "CF-ORIGIN-HOST"),
+            "LAMBDA-ZIP-ARCHITECTURE",
         ],
     ),
     "function-url": (
