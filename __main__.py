@@ -180,8 +180,6 @@ def main() -> None:
         edge_zip = builds.take(partial(asset.build_edge, ROOT, settings.edge_handler)) if settings.on_aws else None
 
     pulumi.export("code_sha256", function_zip.sha256)
-    if settings.aws and not settings.on_aws:
-        pulumi.log.info("AWS gets nothing: site_build runs on Alibaba Cloud alone, whose image has Node.js.")
     with Together() as steps:
         if edge_zip is not None:
             deploy_aws(settings, function_zip, edge_zip, steps)
