@@ -15,6 +15,8 @@ TRIGGER: Final = "alicloud:fc/v3Trigger:V3Trigger"
 BUCKET: Final = "alicloud:oss/bucket:Bucket"
 OBJECT: Final = "alicloud:oss/bucketObject:BucketObject"
 ROLE: Final = "alicloud:ram/role:Role"
+POLICY: Final = "alicloud:ram/policy:Policy"
+ATTACHMENT: Final = "alicloud:ram/rolePolicyAttachment:RolePolicyAttachment"
 
 
 def _start_command(given: Given) -> str | None:
@@ -161,8 +163,8 @@ KINDS: Final[Mapping[str, tuple[Part, ...]]] = {
     ),
     BUCKET: (Part((oss.bucket_rule("bucket"),)),),
     ROLE: (Part(pick(ram.NAMES, "RAM-ROLE-NAME")), _document("assume_role_policy_document")),
-    "alicloud:ram/policy:Policy": (Part(pick(ram.NAMES, "RAM-POLICY-NAME")), _document("policy_document")),
-    "alicloud:ram/rolePolicyAttachment:RolePolicyAttachment": (Part(pick(ram.NAMES, "RAM-POLICY-TYPE")),),
+    POLICY: (Part(pick(ram.NAMES, "RAM-POLICY-NAME")), _document("policy_document")),
+    ATTACHMENT: (Part(pick(ram.NAMES, "RAM-POLICY-TYPE")),),
     "alicloud:log/project:Project": (Part(pick(fc.TABLE, "FC-LOG-PROJECT"), {"log_project_name": "project_name"}),),
     "alicloud:log/store:Store": (Part(pick(fc.TABLE, "FC-LOG-RETENTION"), {"log_retention_days": "retention_period"}),),
     "alicloud:cdn/domainNew:DomainNew": (

@@ -29,7 +29,7 @@ def read(document: object) -> dict[str, Any] | None:
 def statements(document: object) -> list[dict[str, Any]]:
     """Every statement of a document; a single one may stand without a list."""
     found = (read(document) or {}).get("Statement", [])
-    return [each for each in _listed(found) if isinstance(each, dict)]
+    return [each for each in listed(found) if isinstance(each, dict)]
 
 
 def trusted_services(document: object) -> set[str]:
@@ -41,16 +41,17 @@ def _services(document: object) -> Iterator[str]:
     for statement in statements(document):
         principal = statement.get("Principal")
         if statement.get("Effect") == "Allow" and _assumes(statement) and isinstance(principal, dict):
-            yield from (str(each) for each in _listed(principal.get("Service", [])))
+            yield from (str(each) for each in listed(principal.get("Service", [])))
         if statement.get("Effect") == "Allow" and principal == "*":
             yield "*"
 
 
 def _assumes(statement: dict[str, Any]) -> bool:
-    return any(str(action).lower() in {"*", "sts:*", "sts:assumerole"} for action in _listed(statement.get("Action")))
+    return any(str(action).lower() in {"*", "sts:*", "sts:assumerole"} for action in listed(statement.get("Action")))
 
 
-def _listed(value: object) -> list[Any]:
+def listed(value: object) -> list[Any]:
+    """A value that may stand without a list, as a list."""
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
@@ -77,8 +78,8 @@ def _wrong_statement(statement: dict[str, Any]) -> str:
 
 def _grants_everything(statement: dict[str, Any]) -> bool:
     """An Allow of any action of a service, or of all services, on everything, under no condition and with no Sid."""
-    wide = any(str(action) == "*" or str(action).endswith(":*") for action in _listed(statement.get("Action")))
-    everywhere = any(str(resource) == "*" for resource in _listed(statement.get("Resource")))
+    wide = any(str(action) == "*" or str(action).endswith(":*") for action in listed(statement.get("Action")))
+    everywhere = any(str(resource) == "*" for resource in listed(statement.get("Resource")))
     allowed = statement.get("Effect") == "Allow"
     return allowed and wide and everywhere and not statement.get("Condition") and not statement.get("Sid")
 

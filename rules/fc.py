@@ -275,8 +275,8 @@ HTTP_TRIGGER = (
     Rule(
         id="FC-TRIGGER-AUTH",
         facts=("auth_type",),
-        holds=one_of(("function", "anonymous", "jwt")),
-        accepts="function, anonymous or jwt",
+        holds=one_of(("function", "anonymous", "jwt", "bearer")),
+        accepts="function, anonymous, jwt or bearer",
         remedy="choose `function` for signed requests only",
         source="Function Compute, HTTP triggers",
     ),

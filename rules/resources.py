@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from rules import alibaba_links, alibaba_resources, aws_links, aws_resources, trusts, url_access
+from rules import alibaba_links, alibaba_resources, aws_links, aws_resources, oss_loop, trusts, url_access
 from rules.given import Given
 from rules.kind import Part
 from rules.rule import Report
@@ -15,7 +15,13 @@ PREFIXES: Final = ("aws:", "alicloud:")
 KINDS: Final[Mapping[str, tuple[Part, ...]]] = {**aws_resources.KINDS, **alibaba_resources.KINDS}
 
 LINKED: Final = frozenset(
-    {aws_resources.DISTRIBUTION, aws_resources.FUNCTION, alibaba_resources.FUNCTION, alibaba_resources.TRIGGER}
+    {
+        aws_resources.DISTRIBUTION,
+        aws_resources.FUNCTION,
+        alibaba_resources.ATTACHMENT,
+        alibaba_resources.FUNCTION,
+        alibaba_resources.TRIGGER,
+    }
 )
 """Types that rules about several resources begin with."""
 
@@ -51,6 +57,6 @@ class Resource:
 
 def check_stack(resources: Sequence[Resource], *, is_whole: bool = True) -> Report:
     """Hold resources against the rules about several of them together; a whole stack looks nothing up elsewhere."""
-    modules = (aws_links, alibaba_links, trusts)
+    modules = (aws_links, alibaba_links, oss_loop, trusts)
     report = sum((module.linked_findings(resources) for module in modules), Report())
     return report + url_access.linked_findings(resources, is_whole=is_whole)

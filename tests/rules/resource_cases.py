@@ -488,7 +488,7 @@ CASES = {
     "FC-LOG-BEGIN": values(FC, "log_config", ({"log_begin_rule": "None"},), ({"log_begin_rule": "none"},)),
     "FC-INLINE-ZIP": values(FC, "code", ({"zip_file": "UEsF"},), ({"zip_file": "A" * 104_857_600},)),
     "FC-TRIGGER-CONFIG": values(TRIGGER, "trigger_config", ("{}",), ("{", "[]")),
-    "FC-TRIGGER-AUTH": (TRIGGER, [http(authType="anonymous"), http(authType="jwt")], [http(authType="none")]),
+    "FC-TRIGGER-AUTH": (TRIGGER, [http(authType="jwt"), http(authType="bearer")], [http(authType="none")]),
     "FC-TRIGGER-METHODS": (TRIGGER, [http(methods=["GET", "PATCH"])], [http(methods=["get"]), http(methods=[])]),
     "FC-ASYNC-RETRIES": values(ASYNC, "max_async_retry_attempts", (0, 8), (9, -1)),
     "FC-ASYNC-AGE": values(ASYNC, "max_async_event_age_in_seconds", (1, 604_800), (0, 604_801)),
