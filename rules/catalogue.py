@@ -95,6 +95,7 @@ What a preview cannot know, and why:
 - The region of a bucket that the program only names, whether a name is still free in all of S3 or OSS, whether a
   domain has an ICP filing, and whether a certificate of another stack covers a name.
 - What a packaged component creates in a process of its own.
+- What the engine's own transforms (`transforms` of a resource's options) change later; `transformations` are seen.
 
 An input that is made of another resource's outputs, by `apply` or `Output.concat`, tells where it comes from once
 that resource has been previewed. Rules about both together then say so before the second one is registered.

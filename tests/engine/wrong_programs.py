@@ -251,6 +251,22 @@ SiteBuild("build", {
     "domain_name": "www.example.com", "site_url": "http://www.example.com/", "site_prefix": "projects/site/"})
 """
 
+_OUTPUT = """
+writer = alicloud.ram.Role(
+    "writer", role_name="writer", assume_role_policy_document=trust("fc.aliyuncs.com", version="1"))
+write = {"Effect": "Allow", "Action": ["oss:PutObject"], "Resource": ["acs:oss:*:*:pages-7f3a/in/*"]}
+policy = alicloud.ram.Policy(
+    "policy", policy_name="write", policy_document=json.dumps({"Version": "1", "Statement": [write]}))
+alicloud.ram.RolePolicyAttachment(
+    "attached", role_name=writer.role_name, policy_name=policy.policy_name, policy_type="Custom")
+resized = alicloud.fc.V3Function(
+    "resize", function_name="resize", runtime="python3.10", handler="index.handler", role=writer.arn)
+alicloud.fc.V3Trigger(
+    "pictures", function_name=resized.function_name, qualifier="LATEST", trigger_type="oss",
+    trigger_config=json.dumps({"events": ["oss:ObjectCreated:PutObject"], "filter": {"key": {"prefix": "in/"}}}),
+    source_arn="acs:oss:cn-hongkong:1234567890123456:pages-7f3a")
+"""
+
 WRONG = {
     "lambda": (
         _HEAD + _LAMBDA,
@@ -303,5 +319,6 @@ WRONG = {
         ],
     ),
     "site": (_HEAD + _LOOP, ["SITE-LOOP"]),
+    "output": (_HEAD + _OUTPUT, ["OSS-TRIGGER-OUTPUT"]),
     "components": (_HEAD + _COMPONENTS, ["LAMBDA-MEMORY", "LAMBDA-HANDLER", "LAMBDA-TIMEOUT"]),
 }
