@@ -112,6 +112,8 @@ WRONG_BUILDS = [
     (SAY + "for(let i=0;i<20001;i++)fs.writeFileSync('dist/'+i,'')", "more than 20,000 files"),
     (SAY + "fs.mkdirSync('out');fs.writeFileSync('out/a','');fs.writeFileSync('dist/a','')", "may be in dist or out"),
     (SAY + "fs.writeFileSync('dist/a\\nb','')", "control characters"),
+    (SAY + "fs.symlinkSync('/etc','dist/a\\nb')", "control characters"),
+    (SAY + "fs.symlinkSync('/etc',Buffer.from('dist/\\xff','latin1'))", "is no UTF-8"),
     (SAY + "fs.writeFileSync('dist/a','');fs.truncateSync('dist/a',1.5e9)", "1,500,000,000 bytes long"),
 ]
 
