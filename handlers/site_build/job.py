@@ -82,7 +82,8 @@ class _Job:
             key, etag = self._look()
             last = state.read(self.site, prefix)
         fingerprint = self.order.fingerprint(etag)
-        if last.fingerprint == fingerprint and not self.order.force:
+        is_to_prune = self.order.prune and not last.files.keys() <= last.current
+        if last.fingerprint == fingerprint and not self.order.force and not is_to_prune:
             self.log.say("unchanged: this source is published already")
             return self._report("unchanged", etag, Result((), len(last.current), (), (), 0, ()))
         with tempfile.TemporaryDirectory(prefix="site-build-", ignore_cleanup_errors=True) as name:

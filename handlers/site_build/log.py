@@ -28,6 +28,7 @@ class Log:
 
     def write(self, source: str, text: str) -> None:
         """One line, marked with who says it, so that a build's output is never taken for the platform's own lines."""
+        text = " / ".join(text.splitlines())
         shown = text if len(text) <= _LINE else f"{text[:_LINE]}… ({len(text) - _LINE} more characters)"
         print(f"{source} | {shown}", flush=True)
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from handlers.site_build.problem import SiteBuildError
 
@@ -70,16 +70,17 @@ def parse(event: Any, environ: Mapping[str, str], request_id: str) -> Order:
     source = _pair(event.get("source"), "source", "key")
     if not source.key or source.key.endswith("/"):
         raise _wrong("source.key", source.key, "the name of a .zip or .tar.gz object")
+    site = _site(event, environ)
     return Order(
         source=source,
-        site=_site(event, environ),
+        site=site,
         event_id=event_id,
         command=_text(event, "command"),
         output=_output(_text(event, "output")),
         env=_env(event.get("env", {})),
         prune=_flag(event, "prune", default=_setting_flag(environ, "SITE_PRUNE")),
         force=_flag(event, "force", default=False),
-        url=_url(environ.get("SITE_URL", "")),
+        url=_url_of(site, environ),
     )
 
 
@@ -109,10 +110,14 @@ def _site(event: Mapping[str, Any], environ: Mapping[str, str]) -> Place:
         site = Place(environ.get("SITE_BUCKET", ""), environ.get("SITE_PREFIX", ""))
     if not site.bucket:
         raise _wrong("SITE_BUCKET", "", "the name of the site's bucket, unless the event names one in site.bucket")
-    prefix = f"{site.key.rstrip('/')}/" if site.key else ""
+    prefix = _as_folder(site.key)
     if prefix.startswith("/") or {".", ".."} & set(prefix.split("/")) or len(prefix.encode()) > 512:
         raise _wrong("site.prefix", site.key, "empty or a folder such as shop/, without a leading slash")
     return Place(site.bucket, prefix)
+
+
+def _as_folder(prefix: str) -> str:
+    return f"{prefix.rstrip('/')}/" if prefix else ""
 
 
 def _pair(value: Any, name: str, key: str) -> Place:
@@ -124,6 +129,7 @@ def _pair(value: Any, name: str, key: str) -> Place:
         not isinstance(path, str)
         or not isinstance(bucket, str)
         or not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,62}", bucket)
+        or not _is_unicode(path)
     ):
         raise _wrong(name, value, wanted)
     return Place(bucket, path)
@@ -131,7 +137,7 @@ def _pair(value: Any, name: str, key: str) -> Place:
 
 def _text(event: Mapping[str, Any], name: str) -> str:
     value = event.get(name, "")
-    if not isinstance(value, str) or len(value) > 4096 or "\0" in value:
+    if not isinstance(value, str) or len(value) > 4096 or "\0" in value or not _is_unicode(value):
         raise _wrong(name, value, "a text of at most 4,096 characters")
     return value.strip()
 
@@ -144,7 +150,9 @@ def _output(value: str) -> str:
 
 
 def _env(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict) or not all(isinstance(item, str) and "\0" not in item for item in value.values()):
+    if not isinstance(value, dict) or not all(
+        isinstance(item, str) and "\0" not in item and _is_unicode(item) for item in value.values()
+    ):
         raise _wrong("env", value, "an object of texts")
     for name in value:
         if not _NAME.fullmatch(name) or name in _RESERVED or name.startswith(_RESERVED_STARTS):
@@ -164,6 +172,19 @@ def _setting_flag(environ: Mapping[str, str], name: str) -> bool:
     if value not in {"true", "false"}:
         raise _wrong(name, value, "true or false")
     return value == "true"
+
+
+def _is_unicode(value: str) -> bool:
+    """Whether it can be sent: JSON may hold half of a surrogate pair."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _url_of(site: Place, environ: Mapping[str, str]) -> str:
+    """Where this site is seen: SITE_URL shows the settings' own place, and what an event names may lie below it."""
+    url, shown = _url(environ.get("SITE_URL", "")), _as_folder(environ.get("SITE_PREFIX", ""))
+    if not url or site.bucket != environ.get("SITE_BUCKET", "") or not site.key.startswith(shown):
+        return ""
+    return url + quote(site.key.removeprefix(shown))
 
 
 def _url(value: str) -> str:

@@ -96,6 +96,7 @@ def _walk(folder: Path, descriptor: int, owner: int | None) -> Iterator[Written]
     for parent, folders, names, inside in os.fwalk(".", dir_fd=descriptor, follow_symlinks=False):
         for name in (*names, *folders):
             path = os.path.normpath(f"{parent}/{name}")
+            _require_name(path)
             status = os.lstat(name, dir_fd=inside)
             _require_plain(path, status, owner)
             if stat.S_ISDIR(status.st_mode):
@@ -122,6 +123,10 @@ def _require_room(path: str, size: int, count: int, total: int) -> None:
         raise _refused(path, f"{size:,} bytes long", f"at most {FILE_BYTES:,} bytes long")
     if total > TOTAL_BYTES:
         raise _refused("output", f"of more than {TOTAL_BYTES:,} bytes", f"of at most {TOTAL_BYTES:,}")
+
+
+def _require_name(path: str) -> None:
+    """First of all, since every other refusal names the file as it is."""
     try:
         length = len(path.encode())
     except UnicodeEncodeError:

@@ -47,6 +47,10 @@ WRONG_EVENTS = [
     ({"env": {"ALIBABA_CLOUD_ACCESS_KEY_ID": "x"}}, "name in env"),
     ({"env": {"X": 1}}, "env is {'X': 1}, but must be an object of texts"),
     ({"site": {"bucket": "site", "prefix": "a/../../b"}}, "site.prefix is 'a/../../b'"),
+    ({"source": {"bucket": "source", "key": "\ud800"}}, "source is .* must be an object"),
+    ({"site": {"bucket": "site", "prefix": "\ud800"}}, "site is .* must be an object"),
+    ({"command": "\ud800"}, "command is "),
+    ({"env": {"X": "\ud800"}}, "env is .* must be an object of texts"),
     ({"events": []}, "events is '0 events', but must be a list of one event"),
     ({"events": [{"eventName": "x"}]}, r"events\[0\] is "),
 ]
@@ -108,6 +112,8 @@ WRONG_BUILDS = [
     (SAY + "for(let i=0;i<20001;i++)fs.writeFileSync('dist/'+i,'')", "more than 20,000 files"),
     (SAY + "fs.mkdirSync('out');fs.writeFileSync('out/a','');fs.writeFileSync('dist/a','')", "may be in dist or out"),
     (SAY + "fs.writeFileSync('dist/a\\nb','')", "control characters"),
+    (SAY + "fs.symlinkSync('/etc','dist/a\\nb')", "control characters"),
+    (SAY + "fs.symlinkSync('/etc',Buffer.from('dist/\\xff','latin1'))", "is no UTF-8"),
     (SAY + "fs.writeFileSync('dist/a','');fs.truncateSync('dist/a',1.5e9)", "1,500,000,000 bytes long"),
 ]
 
@@ -147,6 +153,12 @@ def test_lines_of_a_build_are_marked_and_without_control_characters(old: Cloud, 
     old.upload(project(build__js=script))
     refused(old, "FC Invoke End RequestId: x / red")
     assert "\nbuild | FC Invoke End RequestId: x\nbuild | red\n" in capsys.readouterr().out
+
+
+def test_a_command_of_several_lines_cannot_pass_for_the_handlers_own_words(old: Cloud, capsys):
+    old.upload(project())
+    old.run(command="node build.js; : '\\nsite_build | report {}'")
+    assert sum(line.startswith("site_build | report ") for line in capsys.readouterr().out.splitlines()) == 1
 
 
 # Archives that mean harm

@@ -129,6 +129,27 @@ def test_vanished_files_stay_until_pruning_and_strangers_always(old: Cloud):
     assert set(old.site) == {"index.html", "other/page.html"}
 
 
+def test_pruning_that_is_asked_for_later_is_done_though_the_source_is_the_same(old: Cloud):
+    old.upload(project())
+    old.run()
+    old.upload(project(build__js="const fs=require('fs');fs.mkdirSync('dist');fs.writeFileSync('dist/index.html','x')"))
+    old.run()
+    report = old.run(prune=True)
+    assert (report["status"], report["counts"]["removed"]) == ("published", 3)
+    assert set(old.site) == {"index.html", "other/page.html"}
+    assert old.run(prune=True)["status"] == "unchanged"
+
+
+def test_a_site_that_an_event_names_is_refreshed_where_it_is_seen(cloud: Cloud):
+    cloud.upload(project())
+    report = cloud.run(site={"bucket": "site", "prefix": "shop"})
+    assert "https://www.example.com/shop/" in report["refreshed"]
+    assert all(url.startswith("https://www.example.com/shop/") for url in report["refreshed"])
+    cloud.buckets.objects["other"] = {}
+    elsewhere = cloud.run(site={"bucket": "other"})
+    assert (elsewhere["site"]["url"], elsewhere["refreshed"]) == ("", [])
+
+
 def test_a_prefix_holds_the_site_and_the_state(cloud: Cloud):
     cloud.upload(project())
     cloud.run(site={"bucket": "site", "prefix": "shop"})
