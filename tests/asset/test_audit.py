@@ -106,6 +106,15 @@ def test_binary_of_another_machine(findings, parts):
     assert {found.value, found.accepts} == {"x86_64", "arm64"}
 
 
+@pytest.mark.parametrize(
+    ("bits", "order", "value"),
+    [(32, "<", "32-bit, little-endian"), (64, ">", "64-bit, big-endian"), (64, "<", None)],
+)
+def test_binary_of_another_class_or_byte_order(bits, order, value, on):
+    files = {"bootstrap": b"#!/bin/sh\n", "own.so": tiny.library(bits, order, elf.X86_64, {"soname": "own.so"})}
+    assert on("al2023", files) == ([("ASSET-MACHINE", value)] if value else [])
+
+
 def test_library_that_is_not_there(findings, parts):
     found = findings({"python/lib/libc.so.6": None})
     assert {(one.rule, one.value) for one in found} == {("ASSET-LIBRARY", "libc.so.6")}
