@@ -95,7 +95,7 @@ def _bootstrap(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo])
         mode = oct(entries["bootstrap"].external_attr >> 16 & 0o777)
         yield Finding("ASSET-BOOTSTRAP", "bootstrap", "mode", mode, "executable for all (0o755)", remedy, _RUNTIMES)
     first = _first_line(archive, entries["bootstrap"])
-    if not elf.is_elf(first) and not first.startswith(b"#!/"):
+    if not elf.is_elf(first) and not (first.startswith(b"#!") and first[2:].lstrip(b" \t").startswith(b"/")):
         accepts = "'#!' and an absolute path, or an ELF program"
         yield Finding("ASSET-BOOTSTRAP", "bootstrap", "first line", _text(first), accepts, remedy, _RUNTIMES)
 

@@ -90,6 +90,10 @@ def test_bootstrap(findings, parts):
     }
 
 
+def test_bootstrap_may_have_a_space_before_its_interpreter(on):
+    assert on("al2023", {"bootstrap": b"#! /bin/sh\nexec true\n"}) == []
+
+
 def test_bootstrap_may_be_a_program(findings, parts):
     program = next(part for name, part in parts.items() if name.endswith(".bin"))
     assert findings({"bootstrap": (program[0], 0o100755)}) == []
