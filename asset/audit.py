@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from asset import elf, pack
-from asset.binaries import Binaries, executable
+from asset.binaries import ARCHITECTURES, Binaries, executable
 from asset.targets import Target
 from rules.finding import Finding
 
@@ -27,6 +27,8 @@ _UNREADABLE = (
 )
 """What reading a damaged, encrypted or otherwise strange zip can raise."""
 _LONGEST_LINE = 256
+_CLASS_AND_ORDER = b"\x02\x01"
+"""ELFCLASS64 and ELFDATA2LSB: all that the loaders of both processors take."""
 _READ_LIMIT = 1024**3
 """Above the limits of both clouds; what claims to be larger may be a bomb and is not unpacked."""
 _OWN_FOLDERS = ("/var/task/", "/code/", "/opt/")
@@ -93,7 +95,7 @@ def _bootstrap(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo])
         mode = oct(entries["bootstrap"].external_attr >> 16 & 0o777)
         yield Finding("ASSET-BOOTSTRAP", "bootstrap", "mode", mode, "executable for all (0o755)", remedy, _RUNTIMES)
     first = _first_line(archive, entries["bootstrap"])
-    if not elf.is_elf(first) and not first.startswith(b"#!/"):
+    if not elf.is_elf(first) and not (first.startswith(b"#!") and first[2:].lstrip(b" \t").startswith(b"/")):
         accepts = "'#!' and an absolute path, or an ELF program"
         yield Finding("ASSET-BOOTSTRAP", "bootstrap", "first line", _text(first), accepts, remedy, _RUNTIMES)
 
@@ -167,7 +169,12 @@ def _head(archive: zipfile.ZipFile, info: zipfile.ZipInfo, heads: dict[PurePosix
             return
         content = elf.MAGIC + file.read()
     try:
-        heads[PurePosixPath(info.filename)] = elf.parse(content)
+        head = heads[PurePosixPath(info.filename)] = elf.parse(content)
+        if head.machine in ARCHITECTURES and content[4:6] != _CLASS_AND_ORDER:
+            order = {1: "little", 2: "big"}[content[5]]
+            value = f"{head.bits}-bit, {order}-endian"
+            remedy = f"put the {ARCHITECTURES[head.machine]} build of this file in its place"
+            yield Finding("ASSET-MACHINE", info.filename, "format", value, "64-bit, little-endian", remedy)
     except elf.ElfError as error:
         remedy = "replace the file by a whole one, then build the zip again"
         yield Finding("ASSET-ELF", info.filename, "content", str(error), "a whole ELF file", remedy)

@@ -90,6 +90,10 @@ def test_bootstrap(findings, parts):
     }
 
 
+def test_bootstrap_may_have_a_space_before_its_interpreter(on):
+    assert on("al2023", {"bootstrap": b"#! /bin/sh\nexec true\n"}) == []
+
+
 def test_bootstrap_may_be_a_program(findings, parts):
     program = next(part for name, part in parts.items() if name.endswith(".bin"))
     assert findings({"bootstrap": (program[0], 0o100755)}) == []
@@ -104,6 +108,15 @@ def test_binary_of_another_machine(findings, parts):
     (found,) = findings({name: (bytes(foreign), 0o100644)})
     assert (found.rule, found.component) == ("ASSET-MACHINE", name)
     assert {found.value, found.accepts} == {"x86_64", "arm64"}
+
+
+@pytest.mark.parametrize(
+    ("bits", "order", "value"),
+    [(32, "<", "32-bit, little-endian"), (64, ">", "64-bit, big-endian"), (64, "<", None)],
+)
+def test_binary_of_another_class_or_byte_order(bits, order, value, on):
+    files = {"bootstrap": b"#!/bin/sh\n", "own.so": tiny.library(bits, order, elf.X86_64, {"soname": "own.so"})}
+    assert on("al2023", files) == ([("ASSET-MACHINE", value)] if value else [])
 
 
 def test_library_that_is_not_there(findings, parts):
