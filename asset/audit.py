@@ -81,9 +81,15 @@ def _names(infos: list[zipfile.ZipInfo]) -> Iterator[Finding]:
             yield Finding("ASSET-PATH", "zip", "name", info.filename, accepts, "rename the file")
         if info.filename in seen:
             yield Finding("ASSET-PATH", "zip", "name", info.filename, "there once", "take one of the two files away")
-        if stat.S_ISLNK(info.external_attr >> 16):
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if kind == stat.S_IFLNK:
             yield Finding("ASSET-PATH", info.filename, "kind", "symbolic link", "a plain file", "put a copy there")
+        elif kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
+            yield Finding("ASSET-PATH", info.filename, "kind", "device or pipe", "a plain file", "leave it out")
         seen.add(info.filename)
+    files = {info.filename for info in infos if not info.is_dir()}
+    for name in sorted(files.intersection(str(folder) for file in seen for folder in PurePosixPath(file).parents)):
+        yield Finding("ASSET-PATH", name, "kind", "both a file and a folder", "one of the two", "rename the file")
 
 
 def _bootstrap(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo]) -> Iterator[Finding]:
@@ -102,10 +108,15 @@ def _bootstrap(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo])
 
 def _handler(archive: zipfile.ZipFile, entries: Mapping[str, zipfile.ZipInfo]) -> Iterator[Finding]:
     """That the module of the handler which our manifest names can be imported by the Python in the zip."""
-    name = _manifest(archive, entries).get("handler")
+    try:
+        name = _manifest(archive, entries).get("handler")
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        remedy = "build the zip again, or leave the file out"
+        yield Finding("ASSET-MANIFEST", "manifest.json", "content", str(error), "a JSON object", remedy)
+        return
     if not isinstance(name, str) or "runtime/main.pyc" not in entries:
         return
-    stem = name.rpartition(".")[0].replace(".", "/")
+    stem = (name.rpartition(".")[0] or name).replace(".", "/")
     found = [f"{stem}{end}" for end in ("/__init__.pyc", "/__init__.py", ".pyc", ".py") if f"{stem}{end}" in entries]
     if not found:
         remedy = f"create {stem}.py or correct the setting `handler`"
@@ -155,7 +166,7 @@ def _interpreters(
         ours = next((program.removeprefix(folder) for folder in _OWN_FOLDERS if program.startswith(folder)), None)
         if ours in entries or (program in target.programs and program != "/usr/bin/env"):
             continue
-        if program == "/usr/bin/env" and words[-1] in {"sh", "bash"}:
+        if program == "/usr/bin/env" and next((word for word in words[1:] if word[0] != "-"), "") in {"sh", "bash"}:
             continue
         accepts = f"a program that {target.cloud} has, such as /bin/sh"
         remedy = f"begin {name} with `#!/bin/sh`, or bring the program in the zip and start it from there"

@@ -182,5 +182,13 @@ def _xray_cause(name: str, message: str, origin: BaseException | None) -> str:
         if origin is None:
             break
         name, message = type(origin).__name__, _text(origin)
-    text = json.dumps({"working_directory": os.getcwd(), "paths": sorted(paths), "exceptions": exceptions})  # noqa: PTH109
+    text = json.dumps({"working_directory": _folder(), "paths": sorted(paths), "exceptions": exceptions})
     return text if len(text) <= _XRAY_LIMIT else ""
+
+
+def _folder() -> str:
+    """The working folder; empty where the handler has deleted it."""
+    try:
+        return os.getcwd()  # noqa: PTH109
+    except OSError:
+        return ""

@@ -167,6 +167,16 @@ def test_symbolic_link(findings):
     assert (found.rule, found.component) == ("ASSET-PATH", "handlers/link")
 
 
+def test_device_or_pipe(findings):
+    (found,) = findings({"handlers/pipe": (b"", stat.S_IFIFO | 0o644)})
+    assert (found.rule, found.component, found.value) == ("ASSET-PATH", "handlers/pipe", "device or pipe")
+
+
+def test_file_that_would_be_a_folder_as_well(findings):
+    (found,) = findings({"handlers/a": (b"", 0o100644), "handlers/a/b": (b"", 0o100644)})
+    assert (found.rule, found.component, found.value) == ("ASSET-PATH", "handlers/a", "both a file and a folder")
+
+
 def test_name_that_is_there_twice(built, tmp_path):
     path = tmp_path / "function.zip"
     path.write_bytes((built / "dist/function.zip").read_bytes())
@@ -255,6 +265,7 @@ def test_processor_that_the_target_has_not(on):
     [
         ("#!/bin/bash", "debian9", True),
         ("#!/usr/bin/env bash", "al2023", True),
+        ("#!/usr/bin/env -S bash -e", "al2023", True),
         ("#!/usr/bin/env python3", "al2023", False),
         ("#!/usr/bin/python3", "debian12", True),
         ("#!/usr/bin/python3", "debian11", False),
@@ -305,6 +316,12 @@ def test_handler_that_is_not_there(on):
     assert on("al2023", with_manifest({"handlers/hello/__init__.py": b""})) == []
     assert on("al2023", with_manifest({})) == [("ASSET-HANDLER", "handlers.hello.handler")]
     assert on("al2023", with_manifest({"handlers/hello.pyc": b"OLD!"})) == [("ASSET-HANDLER", b"OLD!".hex())]
+
+
+@pytest.mark.parametrize("content", ["{", b"\xff", "[" * 100_000])
+def test_manifest_that_is_no_json(content, on):
+    ((rule, _),) = on("al2023", with_manifest({"manifest.json": content}))
+    assert rule == "ASSET-MANIFEST"
 
 
 # --- size, and zips made to do harm

@@ -221,3 +221,27 @@ def test_as_pid_1_every_stop_signal_reaches_the_server_and_its_hooks(start_fc):
     assert side.process.exit_status() == 0
     assert side.process.log().splitlines().count("hook ran") == 1
     assert "usr1" in side.process.log()
+
+
+DELETES_ITS_FOLDER = """
+import os, tempfile
+def handler(event, context):
+    if event == "serve":
+        return "served"
+    folder = tempfile.mkdtemp()
+    os.chdir(folder)
+    os.rmdir(folder)
+    raise ValueError("the real reason")
+"""
+
+
+def test_a_failure_is_told_where_the_working_folder_is_gone(start_lambda, start_fc):
+    function = start_fc(DELETES_ITS_FOLDER)
+    assert function.invoke("fail").json()["errorMessage"] == "the real reason"
+    assert function.invoke("serve").json() == "served"
+    side = start_lambda(DELETES_ITS_FOLDER)
+    side.await_next()
+    side.send_event(b'"fail"')
+    posted = side.receive()
+    assert posted.json()["errorMessage"] == "the real reason"
+    assert json.loads(posted.headers["lambda-runtime-function-xray-error-cause"])["working_directory"] == ""
