@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from localcloud import policies
-from localcloud.policies import Call, Verdict, listed, parsed
+from localcloud.policies import Call, Verdict, listed
 from localcloud.store import Store
 
 ROLE = "aws:iam/role:Role"
@@ -48,4 +48,4 @@ def _statements(store: Store, role: str) -> Iterator[dict[str, Any]]:
             yield {"Effect": "Allow", "Action": _MANAGED.get(arn.rpartition("/")[2], []), "Resource": "*"}
         documents += [item.properties.get("policy") for item in store.find(POLICY, arn=arn)]
     for document in documents:
-        yield from listed(parsed(document).get("Statement"))
+        yield from policies.statements(document)

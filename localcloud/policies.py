@@ -1,4 +1,4 @@
-"""Policy statements of RAM and IAM against one call: both have the same grammar.
+"""Policy documents of RAM and IAM, and their statements against one call: both have the same grammar.
 
 Source: RAM user guide, "Policy elements"; IAM User Guide, "IAM JSON policy elements". That RAM compares the names of
 actions without regard to case is in no document of ours.
@@ -111,15 +111,34 @@ def _holds(operator: str, key: str, wanted: list[str], given: Mapping[str, str],
     return met == (positive == operator)
 
 
-def parsed(document: Any) -> dict[str, Any]:
+def trusts(document: Any, service: str) -> bool:
+    """Whether a trust policy lets a service principal, such as `lambda.amazonaws.com`, assume the role."""
+    return any(
+        statement.get("Effect") == "Allow"
+        and {"sts:AssumeRole", "sts:*", "*"} & set(listed(statement.get("Action")))
+        and service in principals(statement, "Service")
+        for statement in statements(document)
+    )
+
+
+def statements(document: Any) -> list[dict[str, Any]]:
+    """The statements of a policy, given as text or as its value; what is no policy has none."""
     try:
         value = json.loads(document) if isinstance(document, str) else document
     except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+        return []
+    found = listed(value.get("Statement")) if isinstance(value, dict) else []
+    return [statement for statement in found if isinstance(statement, dict)]
+
+
+def principals(statement: dict[str, Any], kind: str) -> list[str]:
+    """The principals of a kind (`Service`, `AWS`, `RAM`) that a statement names."""
+    principal = statement.get("Principal")
+    return [str(item) for item in listed(principal.get(kind))] if isinstance(principal, dict) else []
 
 
 def listed(value: Any) -> list[Any]:
+    """A list, or the one value that a policy may have in its place."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]

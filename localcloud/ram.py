@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from localcloud import policies
-from localcloud.policies import Call, Verdict, listed, parsed
+from localcloud.policies import Call, Verdict
 from localcloud.store import Resource, Store
 
 ROLE = "alicloud:ram/role:Role"
@@ -30,29 +30,18 @@ _SYSTEM_POLICIES = {
 
 def judge(store: Store, role_arn: str, call: Call) -> Verdict:
     """What the policies of a role say of a call; a role that does not exist may do nothing."""
-    role = next((item for item in store.list(ROLE) if _same_arn(item, role_arn)), None)
+    role = find_role(store, role_arn)
     return policies.judge(_statements(store, role) if role else [], call)
 
 
 def trusts(role: Resource, service: str) -> bool:
     """Whether a role lets a service, such as `oss.aliyuncs.com`, assume it."""
-    document = parsed(role.properties.get("assumeRolePolicyDocument") or role.properties.get("document"))
-    return any(
-        statement.get("Effect") == "Allow"
-        and {"sts:AssumeRole", "sts:*", "*"} & set(listed(statement.get("Action")))
-        and isinstance(statement.get("Principal"), dict)
-        and service in listed(statement["Principal"].get("Service"))
-        for statement in listed(document.get("Statement"))
-    )
+    return policies.trusts(role.properties.get("assumeRolePolicyDocument") or role.properties.get("document"), service)
 
 
 def find_role(store: Store, arn: str) -> Resource | None:
-    return next((role for role in store.list(ROLE) if _same_arn(role, arn)), None)
-
-
-def _same_arn(role: Resource, arn: str) -> bool:
-    name = arn.rpartition("/")[2].lower()
-    return str(role.properties.get("roleName") or role.id).lower() == name
+    """The role with an ARN, whose case does not count: RAM writes it in lower case, whatever the role's name."""
+    return next(iter(store.find(ROLE, arn=arn.lower())), None)
 
 
 def _statements(store: Store, role: Resource) -> Iterator[dict[str, Any]]:
@@ -63,5 +52,4 @@ def _statements(store: Store, role: Resource) -> Iterator[dict[str, Any]]:
             continue
         policy = store.get(POLICY, name)
         if policy is not None:
-            document = parsed(policy.properties.get("policyDocument") or policy.properties.get("document"))
-            yield from listed(document.get("Statement"))
+            yield from policies.statements(policy.properties.get("policyDocument") or policy.properties.get("document"))

@@ -1,10 +1,12 @@
-"""Policy documents of IAM, RAM and buckets: when two mean the same, whom they trust, what is wrong with them."""
+"""Policy documents of IAM, RAM and buckets: when two mean the same, whether one is public, what is wrong with it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from typing import Any
+
+from localcloud.policies import listed, principals, statements
 
 _LISTED = frozenset({"Action", "NotAction", "Resource", "NotResource", "Principal", "NotPrincipal", "Statement"})
 
@@ -20,29 +22,11 @@ def equivalent(old: str, new: str) -> bool:
         return False
 
 
-def trusts(document: str | None, service: str) -> bool:
-    """Whether a trust policy lets a service principal, such as `lambda.amazonaws.com`, assume the role."""
-    try:
-        statements = _as_list(json.loads(document or "{}").get("Statement"))
-    except ValueError:
-        return False
-    return any(
-        statement.get("Effect") == "Allow"
-        and {"sts:AssumeRole", "sts:*", "*"} & set(_as_list(statement.get("Action")))
-        and service in _principals(statement.get("Principal"), "Service")
-        for statement in statements
-        if isinstance(statement, dict)
-    )
-
-
 def is_public(document: str) -> bool:
     """Whether a bucket policy grants anything to everyone without a condition."""
     return any(
-        statement.get("Effect") == "Allow"
-        and not statement.get("Condition")
-        and _is_everyone(statement.get("Principal"))
-        for statement in _as_list(json.loads(document).get("Statement"))
-        if isinstance(statement, dict)
+        statement.get("Effect") == "Allow" and not statement.get("Condition") and _is_everyone(statement)
+        for statement in statements(document)
     )
 
 
@@ -66,17 +50,12 @@ def text_problem(document: Any) -> str | None:
     return None if isinstance(value, dict) else problem
 
 
-def statements(document: str) -> list[dict[str, Any]]:
-    """The statements of a policy text that is known to be JSON."""
-    return [item for item in _as_list(json.loads(document).get("Statement")) if isinstance(item, dict)]
-
-
 def grammar_problem(document: str, version: str, *, trust: bool) -> str | None:
     """What AWS IAM says about a policy's grammar (`MalformedPolicyDocument`); None when it is right."""
     value = json.loads(document)
     if value.get("Version", version) not in (version, "2008-10-17"):
         return f"Policy document must be version {version} or greater."
-    found = [item for item in _as_list(value.get("Statement")) if isinstance(item, dict)]
+    found = statements(value)
     if not found or any(item.get("Effect") not in ("Allow", "Deny") for item in found):
         return "Syntax errors in policy."
     return next((problem for item in found for problem in _statement_problems(item, trust=trust)), None)
@@ -97,13 +76,13 @@ def _statement_problems(statement: dict[str, Any], *, trust: bool) -> Iterator[s
 
 
 def _member_problems(statement: dict[str, Any], *, trust: bool) -> Iterator[str]:
-    for action in _as_list(statement.get("Action")):
+    for action in listed(statement.get("Action")):
         if action != "*" and ":" not in action:
             yield "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
-    for resource in () if trust else _as_list(statement.get("Resource")):
+    for resource in () if trust else listed(statement.get("Resource")):
         if resource != "*" and not resource.startswith("arn:"):
             yield f'Resource {resource} must be in ARN format or "*".'
-    for service in _principals(statement.get("Principal"), "Service"):
+    for service in principals(statement, "Service"):
         if not service.endswith((".amazonaws.com", ".amazonaws.com.cn")):
             yield f'Invalid principal in policy: "SERVICE":"{service}"'
 
@@ -131,15 +110,5 @@ def _canonical(value: Any, key: str = "") -> Any:
     return str(value).lower() if isinstance(value, bool | int | float) and key not in _LISTED else value
 
 
-def _as_list(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
-
-
-def _principals(principal: Any, kind: str) -> list[str]:
-    return [str(item) for item in _as_list(principal.get(kind))] if isinstance(principal, dict) else []
-
-
-def _is_everyone(principal: Any) -> bool:
-    return principal == "*" or "*" in _principals(principal, "AWS")
+def _is_everyone(statement: dict[str, Any]) -> bool:
+    return statement.get("Principal") == "*" or "*" in principals(statement, "AWS")

@@ -14,6 +14,8 @@ from pathlib import Path
 
 AWS_ACCOUNT = "123456789012"
 ALIBABA_ACCOUNT = "1234567890123456"
+AWS_ROOT = f"arn:aws:iam::{AWS_ACCOUNT}:root"
+ALIBABA_ROOT = f"acs:ram::{ALIBABA_ACCOUNT}:root"
 
 FILE_NAME = "credentials.json"
 _ALPHABET = string.ascii_uppercase + string.digits
@@ -50,8 +52,8 @@ class Keyring:
     def __init__(self, root: Path) -> None:
         account = account_keys(root)
         self._keys: dict[str, tuple[AccessKey, Principal]] = {}
-        self._keys[account["aws"].id] = (account["aws"], Principal(f"arn:aws:iam::{AWS_ACCOUNT}:root"))
-        self._keys[account["alibaba"].id] = (account["alibaba"], Principal(f"acs:ram::{ALIBABA_ACCOUNT}:root"))
+        self._keys[account["aws"].id] = (account["aws"], Principal(AWS_ROOT))
+        self._keys[account["alibaba"].id] = (account["alibaba"], Principal(ALIBABA_ROOT))
 
     def issue(self, principal: Principal, prefix: str = "ASIA", seconds: float = math.inf) -> AccessKey:
         """A new temporary key of a principal, valid for so long and no longer than this process runs."""

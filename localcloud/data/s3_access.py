@@ -5,19 +5,16 @@ Source: IAM User Guide, "Policy evaluation logic"; Amazon S3 User Guide, "Polici
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from localcloud import iam
-from localcloud.policies import Call, Verdict, judge, listed
+from localcloud.policies import Call, Verdict, judge, principals, statements
 from localcloud.store import Resource, Store
 
-from .keyring import AWS_ACCOUNT, Principal
+from .keyring import AWS_ACCOUNT, AWS_ROOT, Principal
 from .s3_errors import S3Error
 
 BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
-
-_ROOT = f"arn:aws:iam::{AWS_ACCOUNT}:root"
 
 
 def bucket_name(bucket: Resource) -> str:
@@ -45,7 +42,7 @@ class Access:
     def allows(
         self, who: Principal | None, action: str, bucket: Resource, key: str | None = None, **conditions: str
     ) -> bool:
-        if who is not None and who.arn == _ROOT:
+        if who is not None and who.arn == AWS_ROOT:
             return True
         name = bucket_name(bucket)
         given = {f"s3:{name}": value for name, value in conditions.items()}
@@ -63,17 +60,16 @@ class Access:
         """The statements of the bucket policy that are about this caller."""
         found: list[dict[str, Any]] = []
         for policy in self._store.find(BUCKET_POLICY, bucket=bucket):
-            document = policy.properties["policy"]
-            parsed = json.loads(document) if isinstance(document, str) else document
-            found += [item for item in listed(parsed["Statement"]) if _is_about(item.get("Principal"), who)]
+            found += [statement for statement in statements(policy.properties["policy"]) if _is_about(statement, who)]
         return found
 
 
-def _is_about(principal: Any, who: Principal | None) -> bool:
-    if principal in ("*", {"AWS": "*"}):
+def _is_about(statement: dict[str, Any], who: Principal | None) -> bool:
+    if statement.get("Principal") in ("*", {"AWS": "*"}):
         return True
-    if who is None or not isinstance(principal, dict):
+    if who is None:
         return False
-    names = {who.arn, f"arn:aws:iam::{AWS_ACCOUNT}:role/{iam.role_name(who.arn)}", AWS_ACCOUNT, _ROOT}
-    named = listed(principal.get("AWS")) if not who.service else []
-    return who.service in listed(principal.get("Service")) if who.service else bool(names & set(named))
+    if who.service:
+        return who.service in principals(statement, "Service")
+    names = {who.arn, f"arn:aws:iam::{AWS_ACCOUNT}:role/{iam.role_name(who.arn)}", AWS_ACCOUNT, AWS_ROOT}
+    return bool(names & set(principals(statement, "AWS")))

@@ -16,7 +16,7 @@ READ = ram.Call("oss:GetObject", "acs:oss:cn-hongkong:1:bucket/a/b.txt", {"acs:S
 @pytest.fixture
 def store(tmp_path):
     store = Store(tmp_path)
-    store.put(Resource(ram.ROLE, "R", "urn", {"roleName": "R"}))
+    store.put(Resource(ram.ROLE, "R", "urn", {"roleName": "R", "arn": ARN}))
     yield store
     store.close()
 
@@ -82,3 +82,8 @@ def test_a_role_that_is_gone_may_do_nothing(store):
     store.delete(ram.ROLE, "R")
 
     assert not ram.judge(store, ARN, READ).allowed
+
+
+def test_a_role_is_found_by_its_whole_arn_in_any_case(store):
+    assert ram.find_role(store, "acs:ram::1:role/R") is not None
+    assert ram.find_role(store, "acs:ram::2:role/r") is None

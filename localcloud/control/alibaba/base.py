@@ -1,11 +1,9 @@
-"""What all Alibaba Cloud resource types share: the wording of refusals, and looking up what others refer to."""
+"""What all Alibaba Cloud resource types share: the wording of refusals, and ARNs."""
 
 from __future__ import annotations
 
 from localcloud.control.kind import Cloud, CloudError, Kind
-from localcloud.store import Resource
 
-ROLE = "alicloud:ram/role:Role"
 BUCKET = "alicloud:oss/bucket:Bucket"
 FUNCTION = "alicloud:fc/v3Function:V3Function"
 PROJECT = "alicloud:log/project:Project"
@@ -25,7 +23,3 @@ class AlibabaKind(Kind):
     def arn(self, cloud: Cloud, id_: str) -> str:
         _, path, name = self.token.split(":")
         return f"acs:{path.partition('/')[0]}:{cloud.region}:{cloud.account}:{name.lower()}/{id_}"
-
-
-def role_by_arn(cloud: Cloud, arn: str) -> Resource | None:
-    return next(iter(cloud.store.find(ROLE, arn=arn)), None)

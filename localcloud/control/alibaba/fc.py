@@ -14,9 +14,9 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from localcloud.control import policy
+from localcloud import ram
 from localcloud.control.alibaba import oss_trigger
-from localcloud.control.alibaba.base import BUCKET, FUNCTION, AlibabaKind, role_by_arn
+from localcloud.control.alibaba.base import BUCKET, FUNCTION, AlibabaKind
 from localcloud.control.alibaba.logs import require_logstore
 from localcloud.control.content import unzipped_size
 from localcloud.control.kind import Cloud, CloudError, Given, Values, known, now, parsed_json, random_text
@@ -278,8 +278,8 @@ def _check_role(cloud: Cloud, arn: str | None) -> None:
         return
     if not _ROLE.fullmatch(arn):
         raise CloudError("InvalidArgument", f"role must be like acs:ram::<account id>:role/<name>, got '{arn}'")
-    role = role_by_arn(cloud, arn.lower())
-    if role is None or not policy.trusts(role.properties.get("assumeRolePolicyDocument"), "fc.aliyuncs.com"):
+    role = ram.find_role(cloud.store, arn)
+    if role is None or not ram.trusts(role, "fc.aliyuncs.com"):
         raise CloudError("InvalidArgument", f"the role '{arn}' cannot be assumed by fc.aliyuncs.com")
 
 

@@ -12,13 +12,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from localcloud.control import policy
-from localcloud.control.alibaba.base import ROLE, AlibabaKind
+from localcloud.control.alibaba.base import AlibabaKind
 from localcloud.control.kind import Cloud, CloudError, Given, Values, known, now, parsed_json, random_text
 from localcloud.control.validate import Failure
+from localcloud.policies import statements
+from localcloud.ram import ATTACHMENT, POLICY, ROLE
 from localcloud.store import Resource
-
-POLICY = "alicloud:ram/policy:Policy"
-ATTACHMENT = "alicloud:ram/rolePolicyAttachment:RolePolicyAttachment"
 
 _ROLE_NAME = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _POLICY_NAME = re.compile(r"[A-Za-z0-9-]{1,128}")
@@ -72,7 +71,8 @@ class _RamKind(AlibabaKind):
         if value.get("Version") != "1":
             sentence = f'The policy document is malformed: Version must be "1", not {value.get("Version")!r}.'
             raise CloudError("MalformedPolicyDocument", sentence)
-        if not policy.statements(document) or any(not self._is_statement(item) for item in policy.statements(document)):
+        found = statements(document)
+        if not found or any(not self._is_statement(item) for item in found):
             raise CloudError("MalformedPolicyDocument", "The policy document is malformed: invalid statement.")
 
     def _is_statement(self, statement: dict[str, Any]) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from localcloud.control.kind import Cloud, CloudError, Given, Kind
+from localcloud.iam import ROLE
 from localcloud.store import Resource
 
-ROLE = "aws:iam/role:Role"
 FUNCTION = "aws:lambda/function:Function"
 DISTRIBUTION = "aws:cloudfront/distribution:Distribution"
 BUCKET = "aws:s3/bucket:Bucket"

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from localcloud.control import policy
 from localcloud.control.aws.base import find_function, role_by_arn
 from localcloud.control.kind import Cloud, CloudError, Given
+from localcloud.policies import trusts
 from localcloud.store import Resource
 
 _ACCESS_CONTROL = "aws:cloudfront/originAccessControl:OriginAccessControl"
@@ -219,7 +219,7 @@ def _check_edge_version(configured: Given, arn: str) -> None:
 def _check_edge_role(cloud: Cloud, arn: str) -> None:
     role = role_by_arn(cloud, arn)
     document = role.properties.get("assumeRolePolicy") if role else None
-    if not all(policy.trusts(document, f"{service}.amazonaws.com") for service in ("lambda", "edgelambda")):
+    if not all(trusts(document, f"{service}.amazonaws.com") for service in ("lambda", "edgelambda")):
         _refuse_edge(
             "The function execution role must be assumable with edgelambda.amazonaws.com as well as "
             f"lambda.amazonaws.com principals. Update the IAM role and try again. Role: {arn}"

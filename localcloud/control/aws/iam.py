@@ -9,14 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from localcloud.control import policy
-from localcloud.control.aws.base import ROLE, UPPER, AwsKind
+from localcloud.control.aws.base import UPPER, AwsKind
 from localcloud.control.kind import Cloud, CloudError, Given, Values, known, now, random_text
 from localcloud.control.validate import Failure
+from localcloud.iam import ATTACHMENT, INLINE, POLICY, ROLE
 from localcloud.store import Resource
-
-POLICY = "aws:iam/policy:Policy"
-INLINE = "aws:iam/rolePolicy:RolePolicy"
-ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 
 _INLINE_BYTES = 10_240
 _MANAGED_BYTES = 6_144

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from localcloud.control import policy
 from localcloud.control.autoname import Autoname
 from localcloud.control.aws.base import BUCKET, DISTRIBUTION, FUNCTION, AwsKind, role_by_arn
 from localcloud.control.content import archive_bytes, unzipped_size
@@ -20,6 +19,7 @@ from localcloud.control.diff import Change
 from localcloud.control.kind import Cloud, CloudError, Given, Values, known
 from localcloud.control.validate import Failure
 from localcloud.control.wire import from_json, has_unknown, to_json
+from localcloud.policies import trusts
 from localcloud.store import Resource
 
 _CHILDREN = ("aws:lambda/functionUrl:FunctionUrl", "aws:lambda/permission:Permission", "aws:lambda/alias:Alias")
@@ -193,7 +193,7 @@ def _check_role(cloud: Cloud, arn: str) -> None:
     if arn.split(":")[4:5] != [cloud.account]:
         raise CloudError("AccessDeniedException", "Cross-account pass role is not allowed.", 403)
     role = role_by_arn(cloud, arn)
-    if role is None or not policy.trusts(role.properties.get("assumeRolePolicy"), "lambda.amazonaws.com"):
+    if role is None or not trusts(role.properties.get("assumeRolePolicy"), "lambda.amazonaws.com"):
         raise CloudError(
             "InvalidParameterValueException", "The role defined for the function cannot be assumed by Lambda."
         )

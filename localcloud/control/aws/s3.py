@@ -20,6 +20,7 @@ from localcloud.control.content import asset_bytes
 from localcloud.control.diff import Change
 from localcloud.control.kind import Cloud, CloudError, Given, Values, known, random_text
 from localcloud.control.validate import Failure
+from localcloud.policies import listed, statements
 from localcloud.store import Resource
 
 VERSIONING = "aws:s3/bucketVersioning:BucketVersioning"
@@ -144,11 +145,10 @@ class BucketPolicy(_Setting):
     def admit(self, cloud: Cloud, inputs: Given, old: Resource | None) -> None:
         super().admit(cloud, inputs, old)
         arn = f"arn:aws:s3:::{inputs['bucket']}"
-        for statement in policy.statements(inputs["policy"]):
+        for statement in statements(inputs["policy"]):
             if "Principal" not in statement and "NotPrincipal" not in statement:
                 raise CloudError("MalformedPolicy", "Missing required field Principal")
-            resources = statement.get("Resource", [])
-            for resource in resources if isinstance(resources, list) else [resources]:
+            for resource in listed(statement.get("Resource")):
                 if resource != arn and not resource.startswith(f"{arn}/"):
                     raise CloudError("MalformedPolicy", "Policy has invalid resource")
         if policy.is_public(inputs["policy"]) and _blocks_public_policy(cloud, inputs["bucket"]):

@@ -11,14 +11,15 @@ def put_role(store: Store, name: str, *statements: dict, service: str = "fc.aliy
     """A RAM role with one policy of these statements; returns its ARN."""
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": [service]}}
     document = json.dumps({"Version": "1", "Statement": [trust]})
-    properties = {"roleName": name, "assumeRolePolicyDocument": document}
+    arn = f"acs:ram::1234567890123456:role/{name}"
+    properties = {"roleName": name, "arn": arn.lower(), "assumeRolePolicyDocument": document}
     store.put(Resource("alicloud:ram/role:Role", name, f"urn:{name}", properties))
     document = json.dumps({"Version": "1", "Statement": list(statements)})
     policy = {"policyName": name, "policyDocument": document}
     store.put(Resource("alicloud:ram/policy:Policy", name, f"urn:p{name}", policy))
     attachment = {"roleName": name, "policyName": name, "policyType": "Custom"}
     store.put(Resource("alicloud:ram/rolePolicyAttachment:RolePolicyAttachment", name, f"urn:a{name}", attachment))
-    return f"acs:ram::1234567890123456:role/{name}"
+    return arn
 
 
 def allow(action: str | list[str], resource: str | list[str], effect: str = "Allow", **condition) -> dict:
