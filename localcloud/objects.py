@@ -8,7 +8,7 @@ import secrets
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +57,7 @@ class StoredObject:
     """SHA-256 of the bytes, in hex: the name of the blob."""
     size: int
     etag: str
-    """MD5 in lower-case hex; with `-` and the number of parts after a multipart upload, when it is no MD5."""
+    """MD5 in lower-case hex; after an upload in parts that of the parts' digests, with `-` and their number."""
     crc64: str
     headers: dict[str, str]
     """Lower-case response headers that were given at the upload, such as `content-type`."""
@@ -253,6 +253,15 @@ class Objects:
             (upload.id,),
         )
         return [Part(row[0], self._uploads / upload.id / row[1], *row[2:]) for row in rows]
+
+    def complete_upload(self, upload: Upload, parts: Sequence[Part]) -> StoredObject:
+        """Make an object of these parts, one behind the other, and forget the upload."""
+        content = spooled(self._uploads, (piece for part in parts for piece in read_pieces(part.file)))
+        digests = b"".join(bytes.fromhex(part.etag) for part in parts)
+        etag = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
+        stored = self.take(upload.bucket, upload.key, content, upload.headers, etag)
+        self.end_upload(upload)
+        return stored
 
     def end_upload(self, upload: Upload) -> None:
         """Forget an upload and its parts."""

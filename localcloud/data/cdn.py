@@ -23,7 +23,7 @@ from localcloud.store import Resource, Store
 from .cache import Cache, Entry
 from .cdn_rules import Configuration, time_to_live
 from .messages import HOP_BY_HOP, Request, Response, without
-from .object_http import byte_range, precondition
+from .object_http import byte_range, mark_partial, precondition
 
 DOMAIN = "alicloud:cdn/domainNew:DomainNew"
 DOMAIN_CONFIG = "alicloud:cdn/domainConfig:DomainConfig"
@@ -172,8 +172,8 @@ def _for_viewer(request: Request, response: Response) -> Response:
         headers["Content-Length"] = "0"
         return Response(416, headers)
     if span is not None:
-        headers["Content-Range"] = f"bytes {span[0]}-{span[1] - 1}/{len(response.body)}"
-        response.status, response.body = 206, response.body[span[0] : span[1]]
+        mark_partial(response, *span, len(response.body))
+        response.body = response.body[span[0] : span[1]]
     return _without_body(request, response)
 
 

@@ -25,13 +25,12 @@ from localcloud.store import Store
 
 from .acs3 import SignatureError, verify
 from .cdn import DOMAIN, Cdn
-from .keyring import ALIBABA_ACCOUNT, Keyring, Principal
+from .keyring import ALIBABA_ACCOUNT, ALIBABA_ROOT, Keyring, Principal
 from .messages import Request, Response, json_response
 
 HOST = "cdn.aliyuncs.com"
 VERSION = "2018-05-10"
 
-_ROOT = f"acs:ram::{ALIBABA_ACCOUNT}:root"
 _MAX_OBJECTS = {"File": 1000, "Directory": 100}
 _A_DAY = {"File": 10_000, "Directory": 100}
 _CHINA = timezone(timedelta(hours=8))
@@ -191,7 +190,7 @@ class CdnApi:
         return sum(task.type == type_ and task.created.astimezone(_CHINA).date() == today for task in self._tasks)
 
     def _require(self, caller: Principal, action: str, domain: str) -> None:
-        if caller.arn == _ROOT:
+        if caller.arn == ALIBABA_ROOT:
             return
         call = ram.Call(action, f"acs:cdn:*:{ALIBABA_ACCOUNT}:domain/{domain}", {})
         if not ram.judge(self._store, caller.arn, call).allowed:

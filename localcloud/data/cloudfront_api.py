@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from multidict import CIMultiDict
 
@@ -19,14 +19,13 @@ from localcloud.store import Resource, Store
 
 from . import xml
 from .cloudfront import DISTRIBUTION, CloudFront
-from .keyring import AWS_ACCOUNT, Keyring, Principal
+from .keyring import AWS_ROOT, Keyring, Principal
 from .messages import Request, Response
 from .sigv4 import SignatureError, verify
 
 HOST = "cloudfront.amazonaws.com"
 
 _PATH = re.compile(r"/2020-05-31/distribution/([A-Za-z0-9]+)/invalidation(?:/([A-Za-z0-9]+))?")
-_ROOT = f"arn:aws:iam::{AWS_ACCOUNT}:root"
 _NAMESPACE = ' xmlns="http://cloudfront.amazonaws.com/doc/2020-05-31/"'
 _MAX_PATHS = 3000
 _CODES = {
@@ -118,13 +117,13 @@ class CloudFrontApi:
                 raise CloudFrontError(400, "InvalidationBatchAlreadyExists", told)
         for path in paths:
             self._cloudfront.invalidate(distribution, path)
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        now = xml.iso_time(time.time())
         invalidation = Invalidation(f"I{secrets.token_hex(12).upper()}", reference, paths, now)
         made[invalidation.id] = invalidation
         return invalidation
 
     def _require(self, caller: Principal, action: str, distribution: Resource) -> None:
-        if caller.arn == _ROOT:
+        if caller.arn == AWS_ROOT:
             return
         arn = str(distribution.properties.get("arn") or "")
         if not iam.judge(self._store, caller.arn, Call(f"cloudfront:{action}", arn, {})).allowed:

@@ -14,7 +14,7 @@ from typing import Any
 
 from multidict import CIMultiDict
 
-from .edge_rules import check_headers, hidden
+from .edge_rules import check_headers, failed_validation, hidden
 from .messages import Request, Response
 from .pages import EdgeFailure
 
@@ -87,9 +87,9 @@ def apply_request(request: Request, result: Any, event_type: str) -> dict[str, A
         raise _invalid("The Lambda function returned invalid json: The json output must be an object type.")
     uri = str(result.get("uri", ""))
     if not uri.startswith("/"):
-        raise _failed("The URI must begin with a forward slash.")
+        raise failed_validation("The URI must begin with a forward slash.")
     if result.get("method", request.method) != request.method:
-        raise _failed("The function tried to change the HTTP method, which is read-only.")
+        raise failed_validation("The function tried to change the HTTP method, which is read-only.")
     after = parse_headers(result.get("headers"))
     check_headers(request.headers, after, event_type)
     request.headers = _with_hidden(request.headers, after)
@@ -103,10 +103,10 @@ def generated_response(result: dict[str, Any], event_type: str) -> Response:
     response = Response(_status(result), parse_headers(result.get("headers")), _body(result))
     check_headers(CIMultiDict(), response.headers, event_type)
     if response.status == HTTPStatus.NO_CONTENT and response.body and event_type == VIEWER_REQUEST:
-        raise _failed("A response with the status 204 must not have a body.")
+        raise failed_validation("A response with the status 204 must not have a body.")
     size = len(response.body) + sum(len(name) + len(value) for name, value in response.headers.items())
     if size > _GENERATED_LIMIT[event_type]:
-        raise _failed("The response is larger than the size limit.")
+        raise failed_validation("The response is larger than the size limit.")
     return response
 
 
@@ -116,7 +116,7 @@ def apply_response(response: Response, result: Any, event_type: str) -> None:
         raise _invalid("The Lambda function returned invalid json: The json output must be an object type.")
     status = _status(result)
     if event_type == VIEWER_RESPONSE and status != response.status:
-        raise _failed("The function tried to change the status, which is read-only.")
+        raise failed_validation("The function tried to change the status, which is read-only.")
     after = parse_headers(result.get("headers"))
     check_headers(response.headers, after, event_type)
     response.headers = _with_hidden(response.headers, after)
@@ -124,7 +124,7 @@ def apply_response(response: Response, result: Any, event_type: str) -> None:
     if event_type == ORIGIN_RESPONSE and "body" in result:
         response.body, response.stream = _body(result), None
         if len(response.body) > _GENERATED_LIMIT[event_type]:
-            raise _failed("The response is larger than the size limit.")
+            raise failed_validation("The response is larger than the size limit.")
 
 
 def parse_headers(value: Any) -> CIMultiDict[str]:
@@ -135,10 +135,10 @@ def parse_headers(value: Any) -> CIMultiDict[str]:
             for item in items:
                 text = item["value"]
                 if not isinstance(text, str):
-                    raise _failed("A header value must be a string.")
+                    raise failed_validation("A header value must be a string.")
                 headers.add(str(item.get("key") or name.title()), text)
     except (AttributeError, KeyError, TypeError) as error:
-        raise _failed("The headers must be an object of arrays of key and value.") from error
+        raise failed_validation("The headers must be an object of arrays of key and value.") from error
     return headers
 
 
@@ -160,7 +160,7 @@ def _replace_body(request: Request, body: Any, event_type: str) -> None:
         return
     data = _decoded(str(body.get("data") or ""), str(body.get("encoding") or "text"))
     if len(data) > _REPLACED_LIMIT[event_type]:
-        raise _failed("The replaced body is larger than the size limit.")
+        raise failed_validation("The replaced body is larger than the size limit.")
     request.body = data
     request.headers["Content-Length"] = str(len(data))
 
@@ -175,13 +175,13 @@ def _decoded(data: str, encoding: str) -> bytes:
     try:
         return base64.b64decode(data, validate=True)
     except binascii.Error as error:
-        raise _failed("The body is not valid base64.") from error
+        raise failed_validation("The body is not valid base64.") from error
 
 
 def _status(result: dict[str, Any]) -> int:
     status = str(result.get("status", ""))
     if not status.isdigit() or not 200 <= int(status) <= 599:
-        raise _failed("The status must be a number from 200 to 599.")
+        raise failed_validation("The status must be a number from 200 to 599.")
     return int(status)
 
 
@@ -190,10 +190,6 @@ def _phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return ""
-
-
-def _failed(detail: str) -> EdgeFailure:
-    return _invalid(f"The Lambda function result failed validation: {detail}")
 
 
 def _invalid(message: str) -> EdgeFailure:

@@ -51,13 +51,14 @@ def hidden(name: str) -> bool:
 def check_headers(before: CIMultiDict[str], after: CIMultiDict[str], event_type: str) -> None:
     """Raise EdgeFailure (502) when a function added a disallowed header or touched a read-only one."""
     if any(hidden(name) for name in after):
-        raise _failed("The function tried to add a blacklisted header.")
+        raise failed_validation("The function tried to add a blacklisted header.")
     for name in _READ_ONLY[event_type]:
         if before.getall(name, []) != after.getall(name, []):
-            raise _failed("The function tried to add, delete, or change a read-only header.")
+            raise failed_validation("The function tried to add, delete, or change a read-only header.")
     if event_type == "viewer-request" and "CloudFront-Viewer-Country" in after:
-        raise _failed("The function tried to add a blacklisted header.")
+        raise failed_validation("The function tried to add a blacklisted header.")
 
 
-def _failed(detail: str) -> EdgeFailure:
+def failed_validation(detail: str) -> EdgeFailure:
+    """What CloudFront answers when it does not take what a function returned."""
     return EdgeFailure(502, f"The Lambda function result failed validation: {detail}", "LambdaValidationError")

@@ -15,14 +15,12 @@ import socket
 import time
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
 from localcloud.events import new_request_id
-from localcloud.store import Store
 
 from . import fc_health
 from .fc_function import (
@@ -34,11 +32,12 @@ from .fc_function import (
     local_command,
     log_group,
 )
-from .keyring import Keyring, Principal
+from .keyring import Principal
 from .messages import Request, Response
 from .node import NodeError, with_node
-from .packages import PackageError, Packages
-from .sandbox import MemoryWatch, Sandbox
+from .packages import PackageError
+from .sandbox import Sandbox
+from .services import Services
 
 START_SECONDS = 120.0
 CREDENTIALS_VARIABLE = "ISTHMUS_FC_CREDENTIALS_SECONDS"
@@ -62,26 +61,14 @@ class FcError(Exception):
         super().__init__(message)
 
 
-@dataclass(frozen=True)
-class FcServices:
-    """What every instance needs from the data plane."""
-
-    store: Store
-    packages: Packages
-    keyring: Keyring
-    watch: MemoryWatch
-    port: int = 0
-    """The data plane's own, for the addresses that functions call."""
-    start_seconds: float = START_SECONDS
-
-
 class FcInstance:
     """A running instance; up to the function's concurrency of requests at a time."""
 
-    def __init__(self, function: FcFunction, services: FcServices) -> None:
+    def __init__(self, function: FcFunction, services: Services, start_seconds: float = START_SECONDS) -> None:
         self.function = function
         self.id = f"c-{int(time.time()):08x}-{uuid.uuid4().hex[:12]}"
         self._services = services
+        self._start_seconds = start_seconds
         self._port = free_port()
         self._key = (
             services.keyring.issue(Principal(function.role), "STS.", credentials_seconds()) if function.role else None
@@ -180,7 +167,7 @@ class FcInstance:
 
     async def _wait_for_port(self) -> None:
         """The layer-4 check: FC connects to the port until it is open, for 120 seconds."""
-        sandbox, limit = self._running(), self._services.start_seconds
+        sandbox, limit = self._running(), self._start_seconds
         until = time.monotonic() + limit
         with self._services.watch.over(sandbox):
             while time.monotonic() < until:

@@ -23,24 +23,24 @@ from localcloud.store import QueuedInvocation, Resource, Store
 from .acs3 import SignatureError, verify
 from .fc_async import MAX_DELAY_SECONDS, MAX_PAYLOAD_BYTES, AsyncQueue
 from .fc_function import FcFunction, common_headers, find_function
-from .fc_instance import FcError, FcInstance, FcServices
-from .keyring import ALIBABA_ACCOUNT, Principal
+from .fc_instance import FcError, FcInstance
+from .keyring import ALIBABA_ACCOUNT, ALIBABA_ROOT, Principal
 from .messages import HOP_BY_HOP, Request, Response, json_response, without
 from .pool import Fleet, Pool
+from .services import Services
 
 _PATH = re.compile(r"/2023-03-30/functions/([^/]+)/invocations")
 _MAX_BODY_BYTES = 32 << 20
 _MAX_HEADER_BYTES = 8 << 10
 _MAX_TARGET_BYTES = 4 << 10
 _SHOWN_BYTES = 500
-_ROOT = f"acs:ram::{ALIBABA_ACCOUNT}:root"
 _RESERVED_RESPONSE = HOP_BY_HOP | {"date", "server"}
 
 
 class FcService:
     """Every FC function of the state."""
 
-    def __init__(self, services: FcServices) -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
         self._fleet: Fleet[FcInstance] = Fleet()
         self._queue = AsyncQueue(services.store, self._attempt)
@@ -69,7 +69,7 @@ class FcService:
         try:
             self._check_trigger(request, settings)
             function = self._function(str(trigger.properties["functionName"]))
-            headers = _without_reserved(request)
+            headers = _without_own(request.headers)
             headers.extend(common_headers(function, request_id, "/http-invoke"))
             headers["X-Fc-Base-Path"] = request.path
             headers["X-Fc-Client-Ip"] = request.client_ip
@@ -120,7 +120,7 @@ class FcService:
 
     def _check_caller(self, caller: Principal, function: FcFunction) -> None:
         """The account may call everything, a role what its policies say."""
-        if caller.arn == _ROOT:
+        if caller.arn == ALIBABA_ROOT:
             return
         resource = f"acs:fc:{function.region}:{ALIBABA_ACCOUNT}:functions/{function.name}"
         if not ram.judge(self._store, caller.arn, ram.Call("fc:InvokeFunction", resource, {})).allowed:
@@ -212,15 +212,17 @@ async def _held(stack: contextlib.AsyncExitStack, stream: AsyncIterator[bytes]) 
     return running
 
 
-def _without_reserved(request: Request) -> Any:
-    headers = without(request.headers)
-    for name in [name for name in headers if name.lower().startswith("x-fc-")]:
-        headers.popall(name, None)
-    return headers
+def _without_own(headers: CIMultiDict[str], others: frozenset[str] = HOP_BY_HOP) -> CIMultiDict[str]:
+    """A copy of the headers without those that only FC sets, and without `others`."""
+    return without(headers, others | {name.lower() for name in headers if name.lower().startswith("x-fc-")})
+
+
+def _header_bytes(headers: CIMultiDict[str]) -> int:
+    return sum(len(name) + len(value) + 4 for name, value in headers.items())
 
 
 def _check_size(request: Request) -> None:
-    size = sum(len(name) + len(value) + 4 for name, value in request.headers.items())
+    size = _header_bytes(request.headers)
     if size > _MAX_HEADER_BYTES:
         raise FcError(400, "InvalidArgument", f"HTTP headers size {size} exceeds the limit {_MAX_HEADER_BYTES}")
     if len(request.target) > _MAX_TARGET_BYTES:
@@ -237,12 +239,10 @@ def _marked_failure(response: Response) -> str:
 def _public(request: Request, response: Response, request_id: str) -> Response:
     """The response as a caller of the trigger sees it."""
     kind = _marked_failure(response)
-    size = sum(len(name) + len(value) + 4 for name, value in response.headers.items())
+    size = _header_bytes(response.headers)
     if size > _MAX_HEADER_BYTES:
         raise FcError(502, "BadResponse", f"response headers size {size} exceeds the limit {_MAX_HEADER_BYTES}")
-    headers = without(response.headers, _RESERVED_RESPONSE)
-    for name in [name for name in headers if name.lower().startswith("x-fc-")]:
-        headers.popall(name, None)
+    headers = _without_own(response.headers, _RESERVED_RESPONSE)
     headers["X-Fc-Request-Id"] = request_id
     if kind:
         headers["X-Fc-Error-Type"] = kind

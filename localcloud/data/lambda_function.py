@@ -10,7 +10,7 @@ from typing import Any
 
 from localcloud.store import Resource, Store
 
-from .keyring import AccessKey
+from .keyring import AWS_ACCOUNT, AccessKey
 
 FUNCTION = "aws:lambda/function:Function"
 ALIAS = "aws:lambda/alias:Alias"
@@ -98,7 +98,7 @@ def _version(function: Resource, version: str, properties: dict[str, Any], code:
         name=name,
         version=version,
         region=_region(function.properties),
-        account=str(function.properties.get("arn", "")).split(":")[4:5][0] or "123456789012",
+        account=str(function.properties.get("arn", "")).split(":")[4:5][0] or AWS_ACCOUNT,
         runtime=str(properties.get("runtime", "")),
         handler=str(properties.get("handler", "")),
         memory_mb=int(properties.get("memorySize") or 128),

@@ -14,32 +14,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from localcloud.store import Store
-
 from . import lambda_log
 from .extensions import SHUTDOWN_SECONDS
-from .keyring import Keyring, Principal
+from .keyring import Principal
 from .lambda_function import FunctionVersion, command, endpoints, environment
-from .packages import PackageError, Packages
+from .packages import PackageError
 from .runtime_api import Invocation, Outcome, RuntimeApi
-from .sandbox import MemoryWatch, Sandbox
+from .sandbox import Sandbox
+from .services import Services
 
 INIT_SECONDS = 10.0
 """Lambda Developer Guide, "Understanding the Lambda execution environment lifecycle": limit of the init phase."""
 
 _TAIL_BYTES = 4096
-
-
-@dataclass(frozen=True)
-class Services:
-    """What every execution environment needs from the data plane."""
-
-    store: Store
-    packages: Packages
-    keyring: Keyring
-    watch: MemoryWatch
-    port: int = 0
-    """The data plane's own, for the addresses that functions call."""
 
 
 @dataclass

@@ -17,10 +17,12 @@ from urllib.parse import parse_qs, unquote
 
 from localcloud.store import Store
 
+from .keyring import AWS_ACCOUNT
 from .lambda_function import FunctionVersion, Target, find_version, log_group
-from .lambda_sandbox import LambdaSandbox, Result, Services
+from .lambda_sandbox import LambdaSandbox, Result
 from .messages import Request, Response, json_response
 from .pool import Fleet, Pool
+from .services import Services
 from .sigv4 import SignatureError, verify
 
 _PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
@@ -92,7 +94,7 @@ class LambdaService:
         version = find_version(self.store, target)
         if version is None:
             suffix = f":{target.qualifier}" if target.qualifier else ""
-            told = f"Function not found: arn:aws:lambda:{target.region}:123456789012:function:{target.name}{suffix}"
+            told = f"Function not found: arn:aws:lambda:{target.region}:{AWS_ACCOUNT}:function:{target.name}{suffix}"
             return _error(404, "ResourceNotFoundException", told)
         return await self._invoke_as_asked(request, version, target)
 

@@ -1,10 +1,11 @@
-"""What OSS and S3 share in answering a GET: conditions, ranges, and bytes that are read while they are sent.
+"""What OSS and S3 share over HTTP: conditions, ranges, digests, and bytes that are read while they are sent.
 
 Source: RFC 9110, sections 13 (conditional requests) and 14 (range requests).
 """
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import AsyncIterator, Mapping
 from email.utils import parsedate_to_datetime
@@ -52,6 +53,20 @@ def byte_range(header: str, size: int) -> tuple[int, int] | None:
     else:
         start, end = int(match[1]), min(size, int(match[2]) + 1 if match[2] else size)
     return (start, end) if start < end <= size else None
+
+
+def mark_partial(response: Response, start: int, end: int, size: int) -> None:
+    """Make a response one with the bytes from `start` up to before `end` of so many."""
+    response.status = 206
+    response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+
+
+def is_digest(header: str, digest: str) -> bool:
+    """Whether a header with a digest in base64, such as Content-MD5, has the one that is given in hex."""
+    try:
+        return base64.b64decode(header, validate=True) == bytes.fromhex(digest)
+    except ValueError:
+        return False
 
 
 def send_file(response: Response, file: Path, start: int, end: int) -> None:

@@ -1,8 +1,11 @@
-"""One page of a bucket's list, by prefix and delimiter, for OSS and S3."""
+"""One page of a bucket's list, by prefix and delimiter, for OSS and S3: what it holds, and where the next begins."""
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from localcloud.objects import Objects, StoredObject, after_prefix
 
@@ -22,6 +25,11 @@ class Page:
     @property
     def count(self) -> int:
         return len(self.objects) + len(self.prefixes)
+
+    @property
+    def token(self) -> str | None:
+        """What continues the list behind this page; None at its end, and behind a page that was to be empty."""
+        return base64.b64encode(self.last.encode()).decode() if self.truncated and self.last else None
 
 
 def page(
@@ -48,6 +56,17 @@ def page(
             return found
         position = _behind(found.last, prefix, delimiter) if found.last else batch[-1].key
         position = max(position, batch[-1].key)
+
+
+def start_of(query: Mapping[str, str]) -> str:
+    """What a page of a list of version 2 comes after; raises ValueError for a token that is none."""
+    token = query.get("continuation-token")
+    return base64.b64decode(token, validate=True).decode() if token else query.get("start-after", "")
+
+
+def url_encoded(text: str) -> str:
+    """A key or prefix as `encoding-type=url` shows it."""
+    return quote(text, safe="/-_.~")
 
 
 def _group(key: str, prefix: str, delimiter: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
-from localcloud.events import Change
+from localcloud.events import BUCKET, Change
 from localcloud.store import Resource, Store
 
 from . import xml
@@ -23,8 +23,6 @@ from .oss_multipart import Multipart
 from .oss_objects import Objects
 from .oss_operation import Operation
 from .oss_signature import parameters, verify
-
-BUCKET = "alicloud:oss/bucket:Bucket"
 
 _MAX_KEY_BYTES = 1023
 _OVERRIDES = frozenset(
@@ -118,9 +116,7 @@ class Oss:
 
     def _location(self, operation: Operation) -> Response:
         self._access.require(operation.caller, "oss:GetBucketLocation", operation.bucket)
-        region = f"oss-{bucket_region(operation.bucket)}"
-        body = f'<?xml version="1.0" encoding="UTF-8"?>\n<LocationConstraint>{region}</LocationConstraint>\n'
-        return operation.xml(body.encode())
+        return xml.response("LocationConstraint", f"oss-{bucket_region(operation.bucket)}")
 
     def _info(self, operation: Operation) -> Response:
         self._access.require(operation.caller, "oss:GetBucketInfo", operation.bucket)
@@ -133,7 +129,7 @@ class Oss:
             ("IntranetEndpoint", f"{region}-internal.aliyuncs.com"),
             ("ExtranetEndpoint", f"{region}.aliyuncs.com"),
         ]
-        return operation.xml(xml.document("BucketInfo", [("Bucket", described)]))
+        return xml.response("BucketInfo", [("Bucket", described)])
 
     def _list_buckets(self, request: Request) -> Response:
         """ListBuckets of the account; roles are not asked, since none of ours needs it."""
@@ -145,8 +141,7 @@ class Oss:
             raise OssError(403, "AccessDenied", "You are forbidden to list buckets.")
         buckets = [("Bucket", _described(bucket)) for bucket in self._store.list(BUCKET)]
         owner = [("ID", ALIBABA_ACCOUNT), ("DisplayName", ALIBABA_ACCOUNT)]
-        body = xml.document("ListAllMyBucketsResult", [("Owner", owner), ("Buckets", buckets)])
-        return Operation.document(body)
+        return xml.response("ListAllMyBucketsResult", [("Owner", owner), ("Buckets", buckets)])
 
 
 def _described(bucket: Resource) -> list[xml.Field]:

@@ -13,14 +13,13 @@ from typing import Any
 from localcloud import ram
 from localcloud.store import Resource, Store
 
-from .keyring import ALIBABA_ACCOUNT, Principal
+from .keyring import ALIBABA_ACCOUNT, ALIBABA_ROOT, Principal
 from .messages import Request
 from .oss_errors import OssError
 
 BUCKET_ACL = "alicloud:oss/bucketAcl:BucketAcl"
 OBJECT = "alicloud:oss/bucketObject:BucketObject"
 
-_ROOT = f"acs:ram::{ALIBABA_ACCOUNT}:root"
 _NOT_ALLOWED = ("You have no right to access this object because of bucket acl.", "0003-00000001", "ImplicitDeny")
 _DENIED = ("Access denied by bucket policy.", "0003-00000201", "ExplicitDeny")
 """Sentence, EC and kind; OSS says this of policies of a role, too."""
@@ -64,7 +63,7 @@ class Access:
 
     def require(self, who: Caller, action: str, bucket: Resource, key: str | None = None, **conditions: str) -> None:
         """Raise OssError (AccessDenied) unless the caller may do this; `conditions` such as `Prefix`."""
-        if who.principal is not None and who.principal.arn == _ROOT:
+        if who.principal is not None and who.principal.arn == ALIBABA_ROOT:
             return
         if who.service_role:
             self._require_service(who, action)

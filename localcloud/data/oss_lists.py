@@ -5,19 +5,16 @@ Source: OSS developer reference, "ListObjects (GetBucket)" and "ListObjectsV2 (G
 
 from __future__ import annotations
 
-import base64
-import binascii
-
 from localcloud.objects import StoredObject
 from localcloud.store import Store
 
 from . import xml
 from .keyring import ALIBABA_ACCOUNT
 from .messages import Response
-from .object_pages import Page, page
+from .object_pages import Page, page, start_of
 from .oss_access import Access
 from .oss_errors import invalid_argument
-from .oss_operation import Operation, iso_time, quoted_etag, url_encoded
+from .oss_operation import Operation, quoted_etag
 
 _DEFAULT_KEYS = 100
 _MAX_KEYS = 1000
@@ -45,51 +42,45 @@ class Lists:
         limit = operation.number("max-keys", _DEFAULT_KEYS, 0 if second else 1, _MAX_KEYS)
         after = _after(operation) if second else query.get("marker", "")
         found = page(self._store.oss, operation.name, prefix=prefix, delimiter=delimiter, after=after, limit=limit)
-        shown = url_encoded if encoding == "url" else str
+        shown = operation.shown
         fields: list[xml.Field] = [("Name", operation.name), ("Prefix", shown(prefix))]
-        fields += _second(operation, found, limit) if second else _first(operation, found)
+        fields += _second(operation, found) if second else _first(operation, found)
         fields += [("MaxKeys", limit), ("Delimiter", shown(delimiter)), ("EncodingType", encoding or None)]
         fields.append(("IsTruncated", str(found.truncated).lower()))
         with_owner = not second or query.get("fetch-owner") == "true"
         fields += [("Contents", _content(item, shown(item.key), with_owner=with_owner)) for item in found.objects]
         fields += [("CommonPrefixes", [("Prefix", shown(group))]) for group in found.prefixes]
-        return operation.xml(xml.document("ListBucketResult", fields))
+        return xml.response("ListBucketResult", fields)
 
 
 def _first(operation: Operation, found: Page) -> list[xml.Field]:
-    shown = url_encoded if operation.query.get("encoding-type") == "url" else str
-    following = shown(found.last) if found.truncated else None
-    return [("Marker", shown(operation.query.get("marker", ""))), ("NextMarker", following)]
+    following = operation.shown(found.last) if found.truncated else None
+    return [("Marker", operation.shown(operation.query.get("marker", ""))), ("NextMarker", following)]
 
 
-def _second(operation: Operation, found: Page, limit: int) -> list[xml.Field]:
-    shown = url_encoded if operation.query.get("encoding-type") == "url" else str
+def _second(operation: Operation, found: Page) -> list[xml.Field]:
     after = operation.query.get("start-after")
-    following = base64.b64encode(found.last.encode()).decode() if found.truncated and limit else None
     return [
-        ("StartAfter", shown(after) if after else None),
+        ("StartAfter", operation.shown(after) if after else None),
         ("ContinuationToken", operation.query.get("continuation-token") or None),
-        ("NextContinuationToken", following),
+        ("NextContinuationToken", found.token),
         ("KeyCount", found.count),
     ]
 
 
 def _after(operation: Operation) -> str:
-    token = operation.query.get("continuation-token")
-    if not token:
-        return operation.query.get("start-after", "")
     try:
-        return base64.b64decode(token, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+        return start_of(operation.query)
+    except ValueError as error:
         told = "The specified continuation-token is invalid."
-        raise invalid_argument(told, "continuation-token", token) from error
+        raise invalid_argument(told, "continuation-token", operation.query["continuation-token"]) from error
 
 
 def _content(item: StoredObject, key: str, *, with_owner: bool) -> list[xml.Field]:
     owner = [("ID", ALIBABA_ACCOUNT), ("DisplayName", ALIBABA_ACCOUNT)] if with_owner else None
     return [
         ("Key", key),
-        ("LastModified", iso_time(item.modified)),
+        ("LastModified", xml.iso_time(item.modified)),
         ("ETag", quoted_etag(item.etag)),
         ("Type", "Multipart" if "-" in item.etag else "Normal"),
         ("Size", item.size),

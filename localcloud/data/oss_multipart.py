@@ -7,9 +7,7 @@ Source: the pages of these operations in the OSS developer reference.
 from __future__ import annotations
 
 import base64
-import hashlib
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from multidict import CIMultiDict
 
@@ -19,15 +17,19 @@ from localcloud.store import Store
 
 from . import xml
 from .messages import Response
-from .object_http import byte_range, names_etag
+from .object_http import byte_range
+from .object_pages import url_encoded
+from .object_requests import PartOrderError, UnknownPartError, chosen_parts
 from .oss_access import Access
 from .oss_errors import OssError, invalid_argument, malformed_xml, no_such_upload, not_implemented
 from .oss_objects import checked_content, copy_source, refuse_overwrite
-from .oss_operation import Operation, iso_time, kept_headers, quoted_etag, url_encoded
+from .oss_operation import Operation, kept_headers, quoted_etag
 
 _MAX_PARTS = 10_000
 _MIN_PART_BYTES = 100 << 10
 _LISTED = 1000
+_MALFORMED = "0042-00000205"
+"""EC of a CompleteMultipartUpload that cannot be read."""
 
 
 class Multipart:
@@ -58,7 +60,7 @@ class Multipart:
         self._access.require(operation.caller, "oss:ListMultipartUploads", operation.bucket)
         query = operation.query
         limit = operation.number("max-uploads", _LISTED, 1, _LISTED)
-        shown = url_encoded if query.get("encoding-type") == "url" else str
+        shown = operation.shown
         marker = (query.get("key-marker", ""), query.get("upload-id-marker", ""))
         uploads = [
             upload
@@ -78,8 +80,8 @@ class Multipart:
         fields.append(("IsTruncated", str(len(uploads) > limit).lower()))
         for upload in uploads[:limit]:
             described = [("Key", shown(upload.key)), ("UploadId", upload.id), ("StorageClass", "Standard")]
-            fields.append(("Upload", [*described, ("Initiated", iso_time(upload.initiated))]))
-        return operation.xml(xml.document("ListMultipartUploadsResult", fields))
+            fields.append(("Upload", [*described, ("Initiated", xml.iso_time(upload.initiated))]))
+        return xml.response("ListMultipartUploadsResult", fields)
 
     def _initiate(self, operation: Operation) -> Response:
         self._access.require(operation.caller, "oss:PutObject", operation.bucket, operation.key)
@@ -87,14 +89,13 @@ class Multipart:
         headers = kept_headers(operation.request.headers)
         upload = self._store.oss.begin_upload(operation.name, operation.key, headers)
         self._tell(operation, events.INITIATE)
-        encoded = operation.query.get("encoding-type") == "url"
         fields: list[xml.Field] = [
-            ("EncodingType", "url" if encoded else None),
+            ("EncodingType", operation.encoding),
             ("Bucket", operation.name),
-            ("Key", url_encoded(operation.key) if encoded else operation.key),
+            ("Key", operation.shown(operation.key)),
             ("UploadId", upload.id),
         ]
-        return operation.xml(xml.document("InitiateMultipartUploadResult", fields))
+        return xml.response("InitiateMultipartUploadResult", fields)
 
     def _upload_part(self, operation: Operation) -> Response:
         self._access.require(operation.caller, "oss:PutObject", operation.bucket, operation.key)
@@ -117,8 +118,8 @@ class Multipart:
         span = byte_range(given, source.size) or (0, source.size)
         pieces = read_pieces(self._store.blob_path(source.blob), *span)
         part = self._store.oss.put_part(upload, number, spooled(self._store.root / "uploads", pieces))
-        fields = [("LastModified", iso_time(part.modified)), ("ETag", quoted_etag(part.etag))]
-        response = operation.xml(xml.document("CopyPartResult", fields))
+        fields = [("LastModified", xml.iso_time(part.modified)), ("ETag", quoted_etag(part.etag))]
+        response = xml.response("CopyPartResult", fields)
         response.headers["x-oss-hash-crc64ecma"] = part.crc64
         return response
 
@@ -128,23 +129,18 @@ class Multipart:
         parts = self._chosen(operation, upload)
         before = self._store.oss.get(operation.name, operation.key)
         refuse_overwrite(operation, before, "0042-00000214")
-        content = spooled(self._store.root / "uploads", _joined(parts))
-        digests = b"".join(bytes.fromhex(part.etag) for part in parts)
-        etag = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
-        stored = self._store.oss.take(operation.name, operation.key, content, upload.headers, etag)
-        self._store.oss.end_upload(upload)
+        stored = self._store.oss.complete_upload(upload, parts)
         self._tell(operation, events.COMPLETE, stored, before)
-        encoded = operation.query.get("encoding-type") == "url"
         host = operation.request.headers.get("Host", operation.request.host)
         fields: list[xml.Field] = [
-            ("EncodingType", "url" if encoded else None),
+            ("EncodingType", operation.encoding),
             ("Location", f"http://{host}/{url_encoded(operation.key)}"),
             ("Bucket", operation.name),
-            ("Key", url_encoded(operation.key) if encoded else operation.key),
-            ("ETag", quoted_etag(etag)),
+            ("Key", operation.shown(operation.key)),
+            ("ETag", quoted_etag(stored.etag)),
         ]
-        response = operation.xml(xml.document("CompleteMultipartUploadResult", fields))
-        response.headers["ETag"] = quoted_etag(etag)
+        response = xml.response("CompleteMultipartUploadResult", fields)
+        response.headers["ETag"] = quoted_etag(stored.etag)
         response.headers["x-oss-hash-crc64ecma"] = stored.crc64
         return response
 
@@ -160,11 +156,10 @@ class Multipart:
         limit = operation.number("max-parts", _LISTED, 1, _LISTED)
         marker = operation.number("part-number-marker", 0, 0, _MAX_PARTS)
         parts = [part for part in self._store.oss.parts(upload) if part.number > marker]
-        encoded = operation.query.get("encoding-type") == "url"
         fields: list[xml.Field] = [
-            ("EncodingType", "url" if encoded else None),
+            ("EncodingType", operation.encoding),
             ("Bucket", operation.name),
-            ("Key", url_encoded(operation.key) if encoded else operation.key),
+            ("Key", operation.shown(operation.key)),
             ("UploadId", upload.id),
             ("StorageClass", "Standard"),
             ("PartNumberMarker", marker),
@@ -173,17 +168,15 @@ class Multipart:
             ("IsTruncated", str(len(parts) > limit).lower()),
         ]
         fields += [("Part", _described(part)) for part in parts[:limit]]
-        return operation.xml(xml.document("ListPartsResult", fields))
+        return xml.response("ListPartsResult", fields)
 
     def _chosen(self, operation: Operation, upload: Upload) -> list[Part]:
         """The parts that the request names, or all with `x-oss-complete-all: yes`; raises OssError."""
-        arrived = {part.number: part for part in self._store.oss.parts(upload)}
-        if operation.request.headers.get("x-oss-complete-all", "").lower() == "yes":
-            chosen = list(arrived.values())
-        else:
-            chosen = [_matching(arrived, number, etag) for number, etag in _named(operation.request.body)]
+        arrived = self._store.oss.parts(upload)
+        complete_all = operation.request.headers.get("x-oss-complete-all", "").lower() == "yes"
+        chosen = arrived if complete_all else _named(operation.request.body, arrived)
         if not chosen:
-            raise malformed_xml("0042-00000205")
+            raise malformed_xml(_MALFORMED)
         if any(part.size < _MIN_PART_BYTES for part in chosen[:-1]):
             told = "Your proposed upload smaller than the minimum allowed size."
             raise OssError(400, "EntityTooSmall", told, MinSizeAllowed=str(_MIN_PART_BYTES))
@@ -207,36 +200,21 @@ class Multipart:
         self._changed(events.Change(name, operation.name, operation.key, after, before, operation.request_id, ip))
 
 
-def _named(body: bytes) -> list[tuple[int, str]]:
-    """Number and ETag of each part that a CompleteMultipartUpload names."""
+def _named(body: bytes, arrived: list[Part]) -> list[Part]:
+    """The parts that a CompleteMultipartUpload names; raises OssError."""
     try:
-        root = xml.parse(body, "CompleteMultipartUpload")
-        named = [
-            (int(element.findtext("PartNumber") or ""), element.findtext("ETag") or "") for element in root.iter("Part")
-        ]
-    except (xml.MalformedXmlError, ValueError) as error:
-        raise malformed_xml("0042-00000205") from error
-    numbers = [number for number, _ in named]
-    if any(later <= earlier for earlier, later in itertools.pairwise(numbers)):
+        return chosen_parts(body, arrived)
+    except xml.MalformedXmlError as error:
+        raise malformed_xml(_MALFORMED) from error
+    except PartOrderError as error:
         told = "The list of parts was not in ascending order. Parts list must be specified in order by part number."
-        raise OssError(400, "InvalidPartOrder", told)
-    return named
-
-
-def _matching(arrived: dict[int, Part], number: int, etag: str) -> Part:
-    part = arrived.get(number)
-    if part is None or not names_etag(etag, part.etag):
+        raise OssError(400, "InvalidPartOrder", told) from error
+    except UnknownPartError as error:
         told = (
             "One or more of the specified parts could not be found or the specified entity tag might not have matched "
             "the part's entity tag."
         )
-        raise OssError(400, "InvalidPart", told, PartNumber=str(number))
-    return part
-
-
-def _joined(parts: list[Part]) -> Iterator[bytes]:
-    for part in parts:
-        yield from read_pieces(part.file)
+        raise OssError(400, "InvalidPart", told, PartNumber=str(error.number)) from error
 
 
 def _is_after(upload: Upload, marker: tuple[str, str]) -> bool:
@@ -249,7 +227,7 @@ def _is_after(upload: Upload, marker: tuple[str, str]) -> bool:
 def _described(part: Part) -> list[xml.Field]:
     return [
         ("PartNumber", part.number),
-        ("LastModified", iso_time(part.modified)),
+        ("LastModified", xml.iso_time(part.modified)),
         ("ETag", quoted_etag(part.etag)),
         ("HashCrc64ecma", part.crc64),
         ("Size", part.size),

@@ -6,7 +6,6 @@ Source: the pages of these operations in the OSS developer reference.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Callable
 from urllib.parse import unquote
@@ -15,18 +14,16 @@ from multidict import CIMultiDict
 
 from localcloud import events
 from localcloud.objects import Content, StoredObject
-from localcloud.store import Resource, Store
+from localcloud.store import Store
 
 from . import xml
 from .messages import Request, Response
-from .object_http import byte_range, precondition, send_file
+from .object_http import byte_range, is_digest, mark_partial, precondition, send_file
+from .object_requests import keys_to_delete
 from .oss_access import Access
 from .oss_errors import OssError, invalid_argument, malformed_xml, no_such_key, not_implemented
-from .oss_operation import Operation, iso_time, kept_headers, object_headers, quoted_etag, url_encoded
+from .oss_operation import Operation, kept_headers, object_headers, quoted_etag
 
-BUCKET = "alicloud:oss/bucket:Bucket"
-
-_MAX_KEYS = 1000
 _MAX_OBJECT_BYTES = 5 << 30
 _UNMET = "At least one of the pre-conditions you specified did not hold."
 
@@ -93,21 +90,23 @@ class Objects:
             raise OssError(400, "MissingArgument", "Missing Some Required Arguments.", ArgumentName="Content-MD5")
         if given != digest:
             raise OssError(400, "InvalidDigest", "The Content-MD5 you specified was invalid.")
-        keys, quiet = _keys_to_delete(body)
+        try:
+            keys, quiet = keys_to_delete(body)
+        except xml.MalformedXmlError as error:
+            raise malformed_xml() from error
         for key in keys:
             self._access.require(operation.caller, "oss:DeleteObject", operation.bucket, key)
         for key in keys:
             self._remove(operation, key, events.DELETE_MANY)
-        encoded = operation.query.get("encoding-type") == "url"
-        fields: list[xml.Field] = [("EncodingType", "url" if encoded else None)]
+        fields: list[xml.Field] = [("EncodingType", operation.encoding)]
         if not quiet:
-            fields += [("Deleted", [("Key", url_encoded(key) if encoded else key)]) for key in keys]
-        return operation.xml(xml.document("DeleteResult", fields))
+            fields += [("Deleted", [("Key", operation.shown(key))]) for key in keys]
+        return xml.response("DeleteResult", fields)
 
     def _copy(self, operation: Operation) -> Response:
         self._access.require(operation.caller, "oss:PutObject", operation.bucket, operation.key)
         source = copy_source(self._store, self._access, operation)
-        _check_copy_conditions(operation.request, source)
+        _check_conditions(operation.request, source, "x-oss-copy-source-")
         before = self._store.oss.get(operation.name, operation.key)
         refuse_overwrite(operation, before)
         headers = operation.request.headers
@@ -119,8 +118,8 @@ class Objects:
         content = self._store.oss.content(self._store.blob_path(source.blob))
         stored = self._store.oss.take(operation.name, operation.key, content, kept)
         self._tell(operation, events.COPY, operation.key, stored, before)
-        fields = [("ETag", quoted_etag(stored.etag)), ("LastModified", iso_time(stored.modified))]
-        response = operation.xml(xml.document("CopyObjectResult", fields))
+        fields = [("ETag", quoted_etag(stored.etag)), ("LastModified", xml.iso_time(stored.modified))]
+        response = xml.response("CopyObjectResult", fields)
         response.headers["ETag"] = quoted_etag(stored.etag)
         response.headers["x-oss-hash-crc64ecma"] = stored.crc64
         return response
@@ -147,7 +146,7 @@ def checked_content(request: Request) -> Content:
         told = "Your proposed upload exceeds the maximum allowed size."
         raise OssError(400, "EntityTooLarge", told, MaxSizeAllowed=str(_MAX_OBJECT_BYTES))
     md5 = request.headers.get("Content-MD5")
-    if md5 is not None and _decoded(md5) != bytes.fromhex(content.md5):
+    if md5 is not None and not is_digest(md5, content.md5):
         raise OssError(400, "InvalidDigest", "The Content-MD5 you specified was invalid.")
     return content
 
@@ -164,7 +163,7 @@ def copy_source(store: Store, access: Access, operation: Operation) -> StoredObj
     """The object that `x-oss-copy-source` names, when the caller may read it."""
     given = operation.request.headers["x-oss-copy-source"]
     name, _, key = unquote(given.removeprefix("/").partition("?")[0]).partition("/")
-    bucket = _find_bucket(store, name)
+    bucket = store.get(events.BUCKET, name) or next(iter(store.find(events.BUCKET, bucket=name)), None)
     if bucket is None or not key:
         raise OssError(404, "NoSuchBucket", "The specified bucket does not exist.", "0015-00000101", BucketName=name)
     access.require(operation.caller, "oss:GetObject", bucket, key)
@@ -174,20 +173,8 @@ def copy_source(store: Store, access: Access, operation: Operation) -> StoredObj
     return source
 
 
-def _find_bucket(store: Store, name: str) -> Resource | None:
-    return store.get(BUCKET, name) or next(iter(store.find(BUCKET, bucket=name)), None)
-
-
-def _check_conditions(request: Request, stored: StoredObject) -> None:
-    status = precondition(request.headers, stored.etag, stored.modified)
-    if status == 304:
-        raise OssError(304, "NotModified", "")
-    if status:
-        raise OssError(412, "PreconditionFailed", _UNMET)
-
-
-def _check_copy_conditions(request: Request, source: StoredObject) -> None:
-    status = precondition(request.headers, source.etag, source.modified, "x-oss-copy-source-")
+def _check_conditions(request: Request, stored: StoredObject, prefix: str = "") -> None:
+    status = precondition(request.headers, stored.etag, stored.modified, prefix)
     if status == 304:
         raise OssError(304, "NotModified", "")
     if status:
@@ -208,24 +195,5 @@ def _range(request: Request, stored: StoredObject, response: Response) -> tuple[
             told = "The requested range cannot be satisfied."
             raise OssError(416, "InvalidRange", told, ActualObjectSize=str(stored.size), RangeRequested=given)
         return 0, stored.size
-    response.status = 206
-    response.headers["Content-Range"] = f"bytes {span[0]}-{span[1] - 1}/{stored.size}"
+    mark_partial(response, *span, stored.size)
     return span
-
-
-def _keys_to_delete(body: bytes) -> tuple[list[str], bool]:
-    try:
-        root = xml.parse(body, "Delete")
-    except xml.MalformedXmlError as error:
-        raise malformed_xml() from error
-    keys = [element.findtext("Key") or "" for element in root.iter("Object")]
-    if not 1 <= len(keys) <= _MAX_KEYS or not all(keys):
-        raise malformed_xml()
-    return keys, (root.findtext("Quiet") or "false").lower() == "true"
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error:
-        return b""

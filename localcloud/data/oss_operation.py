@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.utils import formatdate
-from urllib.parse import quote
 
 from multidict import CIMultiDict
 
 from localcloud.objects import StoredObject
 from localcloud.store import Resource
 
-from .messages import Request, Response
+from .messages import Request
+from .object_pages import url_encoded
 from .oss_access import Caller, bucket_name
 from .oss_errors import invalid_argument
 
@@ -49,13 +48,14 @@ class Operation:
             raise invalid_argument(f"Argument {name} must be an integer between {low} and {high}.", name, text)
         return int(text)
 
-    def xml(self, body: bytes) -> Response:
-        return self.document(body)
+    @property
+    def encoding(self) -> str | None:
+        """The encoding of the keys in the answer, `url` or none."""
+        return "url" if self.query.get("encoding-type") == "url" else None
 
-    @staticmethod
-    def document(body: bytes) -> Response:
-        headers = CIMultiDict({"Content-Type": "application/xml", "Content-Length": str(len(body))})
-        return Response(200, headers, body)
+    def shown(self, key: str) -> str:
+        """A key or prefix in the encoding of the answer."""
+        return url_encoded(key) if self.encoding else key
 
 
 def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -85,12 +85,3 @@ def object_headers(stored: StoredObject) -> CIMultiDict[str]:
 
 def quoted_etag(etag: str) -> str:
     return f'"{etag.upper()}"'
-
-
-def iso_time(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
-def url_encoded(text: str) -> str:
-    """A key as `encoding-type=url` shows it."""
-    return quote(text, safe="/-_.~")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, unquote
 
+from . import xml
 from .keyring import AccessKey, Keyring, Principal
 from .messages import Request
 from .oss_errors import OssError, invalid_argument
@@ -154,12 +155,12 @@ def _check_time(claim: _Claim) -> None:
         raise OssError(403, "AccessDenied", "OSS authentication requires a valid Date.") from error
     if claim.expires is not None:
         if now > signed + timedelta(seconds=claim.expires):
-            expires = (signed + timedelta(seconds=claim.expires)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+            expires = xml.iso_time(signed.timestamp() + claim.expires)
             raise OssError(403, "AccessDenied", "Request has expired.", Expires=expires)
     elif abs(now - signed) > _TOLERANCE:
         told = "The difference between the request time and the current time is too large."
-        fields = {"MaxAllowedSkewMilliseconds": "900000", "RequestTime": signed.strftime("%Y-%m-%dT%H:%M:%S.000Z")}
-        server = now.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        fields = {"MaxAllowedSkewMilliseconds": "900000", "RequestTime": xml.iso_time(signed.timestamp())}
+        server = xml.iso_time(now.timestamp())
         raise OssError(403, "RequestTimeTooSkewed", told, "0002-00000504", **fields, ServerTime=server)
 
 

@@ -7,14 +7,12 @@ from typing import Any
 
 from localcloud.store import Store
 
-from .keyring import AWS_ACCOUNT, Principal
+from .keyring import AWS_ROOT, Principal
 
 PERMISSION = "aws:lambda/permission:Permission"
 
 _ACTIONS = ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction")
 """Both are needed (Lambda Developer Guide, "Control access to Lambda function URLs")."""
-
-_ROOT = f"arn:aws:iam::{AWS_ACCOUNT}:root"
 
 
 def may_call_url(store: Store, function: str, qualifier: str, auth_type: str, caller: Principal | None) -> bool:
@@ -23,7 +21,7 @@ def may_call_url(store: Store, function: str, qualifier: str, auth_type: str, ca
     The account itself is allowed by its own identity; identity-based policies of roles are not evaluated, a
     role needs a permission of the function.
     """
-    if caller is not None and caller.arn == _ROOT:
+    if caller is not None and caller.arn == AWS_ROOT:
         return True
     statements = [resource.properties for resource in store.list(PERMISSION)]
     relevant = [statement for statement in statements if _about(statement, function, qualifier)]

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 from multidict import CIMultiDict
 
+from localcloud.events import BUCKET
 from localcloud.store import Resource, Store
 
-from . import cdn, cdn_api, cloudfront, cloudfront_api, fc_function, function_url, lambda_function, oss, oss_errors, s3
+from . import cdn, cdn_api, cloudfront, cloudfront_api, fc_function, function_url, lambda_function, oss_errors, s3
 from .keyring import ALIBABA_ACCOUNT
 from .messages import Request, Response
 from .oss_access import bucket_name, bucket_region
@@ -116,7 +117,7 @@ def _alibaba_routes(store: Store) -> dict[str, Route]:
         known = fc_function.find_function(store, function.id)
         if known is not None:
             found[fc_api_host(known.region)] = Route("fc-api", None)
-    for bucket in store.list(oss.BUCKET):
+    for bucket in store.list(BUCKET):
         region = bucket_region(bucket)
         for endpoint in (f"oss-{region}", f"oss-{region}-internal"):
             found[f"{bucket_name(bucket)}.{endpoint}.aliyuncs.com"] = Route("oss", bucket)

@@ -6,11 +6,9 @@ Source: Amazon S3 API Reference; Amazon CloudFront Developer Guide, "Restrict ac
 
 from __future__ import annotations
 
-import base64
-import binascii
 import secrets
 from email.utils import formatdate
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from multidict import CIMultiDict
 
@@ -20,12 +18,13 @@ from localcloud.store import Resource, Store
 from . import xml
 from .keyring import Keyring
 from .messages import Request, Response
-from .object_http import byte_range, names_etag, precondition, send_file
-from .object_pages import page
+from .object_http import byte_range, mark_partial, names_etag, precondition, send_file
+from .object_pages import page, start_of, url_encoded
+from .object_requests import keys_to_delete
 from .s3_access import Access, bucket_region
 from .s3_errors import S3Error, answer, malformed_xml, no_such_key, not_implemented, of_signature
 from .s3_multipart import Multipart
-from .s3_operation import Operation, checked_content, iso_time, kept_headers, quoted_etag
+from .s3_operation import Operation, checked_content, kept_headers, quoted_etag, xml_response
 from .sigv4 import CONTENT_HASH, SignatureError, verify
 
 BUCKET = "aws:s3/bucket:Bucket"
@@ -110,8 +109,7 @@ class S3:
             if span is None:
                 raise S3Error(416, "InvalidRange", "The requested range is not satisfiable", RangeRequested=given)
             start, end = span
-            response.status = 206
-            response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{stored.size}"
+            mark_partial(response, start, end, stored.size)
         if request.method == "HEAD":
             response.headers["Content-Length"] = str(end - start)
         else:
@@ -145,13 +143,9 @@ class S3:
 
     def _delete_many(self, operation: Operation) -> Response:
         try:
-            root = xml.parse(operation.request.body, "Delete")
+            keys, quiet = keys_to_delete(operation.request.body)
         except xml.MalformedXmlError as error:
             raise malformed_xml() from error
-        keys = [element.findtext("Key") or "" for element in root.iter("Object")]
-        if not 1 <= len(keys) <= _MAX_KEYS or not all(keys):
-            raise malformed_xml()
-        quiet = (root.findtext("Quiet") or "").lower() == "true"
         fields: list[xml.Field] = []
         for key in keys:
             if not self._access.allows(operation.caller, "s3:DeleteObject", operation.bucket, key):
@@ -160,7 +154,7 @@ class S3:
             self._store.s3.delete(operation.name, key)
             if not quiet:
                 fields.append(("Deleted", [("Key", key)]))
-        return operation.xml("DeleteResult", fields)
+        return xml_response("DeleteResult", fields)
 
     def _list(self, operation: Operation) -> Response:
         query = operation.query
@@ -173,11 +167,7 @@ class S3:
             self._store.s3, operation.name, prefix=prefix, delimiter=delimiter, after=after, limit=min(limit, _MAX_KEYS)
         )
         encoded = query.get("encoding-type") == "url"
-
-        def shown(text: str) -> str:
-            return quote(text, safe="/-_.~") if encoded else text
-
-        following = base64.b64encode(found.last.encode()).decode() if found.truncated and limit else None
+        shown = url_encoded if encoded else str
         fields: list[xml.Field] = [
             ("Name", operation.name),
             ("Prefix", shown(prefix)),
@@ -187,12 +177,12 @@ class S3:
             ("KeyCount", found.count),
             ("StartAfter", shown(query["start-after"]) if query.get("start-after") else None),
             ("ContinuationToken", query.get("continuation-token")),
-            ("NextContinuationToken", following),
+            ("NextContinuationToken", found.token),
             ("IsTruncated", str(found.truncated).lower()),
         ]
         fields += [("Contents", _listed(item, shown(item.key))) for item in found.objects]
         fields += [("CommonPrefixes", [("Prefix", shown(group))]) for group in found.prefixes]
-        return operation.xml("ListBucketResult", fields)
+        return xml_response("ListBucketResult", fields)
 
 
 def _headers(stored: StoredObject) -> CIMultiDict[str]:
@@ -207,7 +197,7 @@ def _headers(stored: StoredObject) -> CIMultiDict[str]:
 def _listed(item: StoredObject, key: str) -> list[xml.Field]:
     return [
         ("Key", key),
-        ("LastModified", iso_time(item.modified)),
+        ("LastModified", xml.iso_time(item.modified)),
         ("ETag", quoted_etag(item.etag)),
         ("Size", item.size),
         ("StorageClass", "STANDARD"),
@@ -215,12 +205,9 @@ def _listed(item: StoredObject, key: str) -> list[xml.Field]:
 
 
 def _after(query: dict[str, str]) -> str:
-    token = query.get("continuation-token")
-    if not token:
-        return query.get("start-after", "")
     try:
-        return base64.b64decode(token, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+        return start_of(query)
+    except ValueError as error:
         raise S3Error(400, "InvalidArgument", "The continuation token provided is incorrect") from error
 
 

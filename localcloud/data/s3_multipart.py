@@ -5,21 +5,17 @@ Source: the pages of these operations in the Amazon S3 API Reference.
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-from collections.abc import Iterator
-
 from multidict import CIMultiDict
 
-from localcloud.objects import Part, Upload, read_pieces, spooled
+from localcloud.objects import Part, Upload
 from localcloud.store import Store
 
 from . import xml
 from .messages import Response
-from .object_http import names_etag
+from .object_requests import PartOrderError, UnknownPartError, chosen_parts
 from .s3_access import Access
 from .s3_errors import S3Error, malformed_xml, not_implemented
-from .s3_operation import Operation, checked_content, iso_time, kept_headers, quoted_etag
+from .s3_operation import Operation, checked_content, kept_headers, quoted_etag, xml_response
 
 _MAX_PARTS = 10_000
 _MIN_PART_BYTES = 5 << 20
@@ -51,7 +47,7 @@ class Multipart:
         self._access.require(operation.caller, "s3:PutObject", operation.bucket, operation.key)
         upload = self._store.s3.begin_upload(operation.name, operation.key, kept_headers(operation.request))
         fields = [("Bucket", operation.name), ("Key", operation.key), ("UploadId", upload.id)]
-        return operation.xml("InitiateMultipartUploadResult", fields)
+        return xml_response("InitiateMultipartUploadResult", fields)
 
     def _upload_part(self, operation: Operation) -> Response:
         self._access.require(operation.caller, "s3:PutObject", operation.bucket, operation.key)
@@ -66,19 +62,14 @@ class Multipart:
     def _complete(self, operation: Operation) -> Response:
         self._access.require(operation.caller, "s3:PutObject", operation.bucket, operation.key)
         upload = self._find(operation)
-        arrived = {part.number: part for part in self._store.s3.parts(upload)}
-        parts = [_matching(arrived, number, etag) for number, etag in _named(operation.request.body)]
+        parts = _named(operation.request.body, self._store.s3.parts(upload))
         if any(part.size < _MIN_PART_BYTES for part in parts[:-1]):
             told = "Your proposed upload is smaller than the minimum allowed size"
             raise S3Error(400, "EntityTooSmall", told, MinSizeAllowed=str(_MIN_PART_BYTES))
-        content = spooled(self._store.root / "uploads", _joined(parts))
-        digests = b"".join(bytes.fromhex(part.etag) for part in parts)
-        etag = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
-        self._store.s3.take(operation.name, operation.key, content, upload.headers, etag)
-        self._store.s3.end_upload(upload)
+        stored = self._store.s3.complete_upload(upload, parts)
         location = f"https://{operation.request.headers.get('Host', operation.request.host)}/{operation.key}"
         fields = [("Location", location), ("Bucket", operation.name), ("Key", operation.key)]
-        return operation.xml("CompleteMultipartUploadResult", [*fields, ("ETag", quoted_etag(etag))])
+        return xml_response("CompleteMultipartUploadResult", [*fields, ("ETag", quoted_etag(stored.etag))])
 
     def _abort(self, operation: Operation) -> Response:
         self._access.require(operation.caller, "s3:AbortMultipartUpload", operation.bucket, operation.key)
@@ -104,14 +95,14 @@ class Multipart:
                 "Part",
                 [
                     ("PartNumber", part.number),
-                    ("LastModified", iso_time(part.modified)),
+                    ("LastModified", xml.iso_time(part.modified)),
                     ("ETag", quoted_etag(part.etag)),
                     ("Size", part.size),
                 ],
             )
             for part in parts[:limit]
         ]
-        return operation.xml("ListPartsResult", fields)
+        return xml_response("ListPartsResult", fields)
 
     def _find(self, operation: Operation) -> Upload:
         upload = self._store.s3.upload(operation.name, operation.key, operation.query.get("uploadId", ""))
@@ -124,34 +115,18 @@ class Multipart:
         return upload
 
 
-def _named(body: bytes) -> list[tuple[int, str]]:
-    """Number and ETag of each part that a CompleteMultipartUpload names."""
+def _named(body: bytes, arrived: list[Part]) -> list[Part]:
+    """The parts that a CompleteMultipartUpload names; raises S3Error."""
     try:
-        root = xml.parse(body, "CompleteMultipartUpload")
-        named = [
-            (int(element.findtext("PartNumber") or ""), element.findtext("ETag") or "") for element in root.iter("Part")
-        ]
-    except (xml.MalformedXmlError, ValueError) as error:
+        return chosen_parts(body, arrived)
+    except xml.MalformedXmlError as error:
         raise malformed_xml() from error
-    if not named:
-        raise malformed_xml()
-    if any(later[0] <= earlier[0] for earlier, later in itertools.pairwise(named)):
+    except PartOrderError as error:
         told = "The list of parts was not in ascending order. Parts must be ordered by part number."
-        raise S3Error(400, "InvalidPartOrder", told)
-    return named
-
-
-def _matching(arrived: dict[int, Part], number: int, etag: str) -> Part:
-    part = arrived.get(number)
-    if part is None or not names_etag(etag, part.etag):
+        raise S3Error(400, "InvalidPartOrder", told) from error
+    except UnknownPartError as error:
         told = (
             "One or more of the specified parts could not be found. The part may not have been uploaded, or the "
             "specified entity tag may not match the part's entity tag."
         )
-        raise S3Error(400, "InvalidPart", told, PartNumber=str(number))
-    return part
-
-
-def _joined(parts: list[Part]) -> Iterator[bytes]:
-    for part in parts:
-        yield from read_pieces(part.file)
+        raise S3Error(400, "InvalidPart", told, PartNumber=str(error.number)) from error

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-
-from multidict import CIMultiDict
 
 from localcloud.objects import Content
 from localcloud.store import Resource
@@ -16,12 +11,11 @@ from localcloud.store import Resource
 from . import xml
 from .keyring import Principal
 from .messages import Request, Response
+from .object_http import is_digest
 from .s3_access import bucket_name
 from .s3_errors import S3Error, not_implemented
 
 _NAMESPACE = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
-
-
 _KEPT = frozenset(
     {"cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires"}
 )
@@ -50,17 +44,13 @@ class Operation:
             raise S3Error(400, "InvalidArgument", told, ArgumentName=name, ArgumentValue=text)
         return int(text)
 
-    def xml(self, name: str, fields: Iterable[xml.Field]) -> Response:
-        body = xml.document(name, fields, _NAMESPACE)
-        return Response(200, CIMultiDict({"Content-Type": "application/xml", "Content-Length": str(len(body))}), body)
+
+def xml_response(name: str, fields: Iterable[xml.Field]) -> Response:
+    return xml.response(name, fields, _NAMESPACE)
 
 
 def quoted_etag(etag: str) -> str:
     return f'"{etag}"'
-
-
-def iso_time(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def checked_content(request: Request) -> Content:
@@ -69,10 +59,10 @@ def checked_content(request: Request) -> Content:
     if content is None:
         raise not_implemented("an upload in this place")
     md5 = request.headers.get("Content-MD5")
-    if md5 is not None and _decoded(md5) != bytes.fromhex(content.md5):
+    if md5 is not None and not is_digest(md5, content.md5):
         raise S3Error(400, "BadDigest", "The Content-MD5 you specified did not match what we received.")
     sha256 = request.headers.get("x-amz-checksum-sha256")
-    if sha256 is not None and _decoded(sha256) != bytes.fromhex(content.sha256):
+    if sha256 is not None and not is_digest(sha256, content.sha256):
         raise S3Error(400, "BadDigest", "The SHA256 you specified did not match the calculated checksum.")
     return content
 
@@ -84,10 +74,3 @@ def kept_headers(request: Request) -> dict[str, str]:
         for name, value in request.headers.items()
         if name.lower() in _KEPT or name.lower().startswith("x-amz-meta-")
     }
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error:
-        return b""

@@ -26,12 +26,10 @@ from .cdn import Cdn
 from .cdn_api import CdnApi
 from .cloudfront import CloudFront
 from .cloudfront_api import CloudFrontApi
-from .fc_instance import FcServices
 from .fc_service import FcService
 from .function_url import FunctionUrls
 from .guardian import PID_FILE
 from .keyring import Keyring
-from .lambda_sandbox import Services
 from .lambda_service import LambdaService
 from .lifecycle import HEALTH_HOST
 from .messages import HOP_BY_HOP, Request, Response, json_response, without
@@ -40,6 +38,7 @@ from .packages import Packages
 from .router import Router, Service, real_name
 from .s3 import S3
 from .sandbox import MemoryWatch
+from .services import Services
 
 _MAX_BODY_BYTES = 33 << 20
 """A little above the largest body that any of the clouds takes (32 MB, FC)."""
@@ -59,9 +58,10 @@ class DataPlane:
         self._store = store
         self._root = store.root
         self.uploads = store.root / "uploads"
-        keyring, packages, watch = Keyring(store.root), Packages(store.root / "code"), MemoryWatch()
-        self._lambdas = LambdaService(Services(store, packages, keyring, watch, port))
-        self._fc = FcService(FcServices(store, packages, keyring, watch, port))
+        keyring = Keyring(store.root)
+        shared = Services(store, Packages(store.root / "code"), keyring, MemoryWatch(), port)
+        self._lambdas = LambdaService(shared)
+        self._fc = FcService(shared)
         self._cloudfront = CloudFront(store, self._lambdas, keyring, self._fetch)
         self._cdn = Cdn(store, self._fetch)
         services: dict[str, Service] = {

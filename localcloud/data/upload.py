@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from multidict import CIMultiDict
 
+from localcloud.events import BUCKET
 from localcloud.store import Store
 
 from . import lifecycle, oss_signature
@@ -20,8 +21,6 @@ from .keyring import account_keys
 from .logs import shown
 from .messages import Request
 from .oss_access import bucket_name, bucket_region
-
-BUCKET = "alicloud:oss/bucket:Bucket"
 
 _POLL_SECONDS = 0.1
 _PULSE_SECONDS = 3.0

@@ -1,11 +1,16 @@
-"""The XML documents of object storage, written and read."""
+"""XML documents of the services, written and read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
+
+from multidict import CIMultiDict
+
+from .messages import Response
 
 Field = tuple[str, Any]
 
@@ -17,9 +22,20 @@ class MalformedXmlError(Exception):
     """The body is not the document that was expected."""
 
 
-def document(name: str, fields: Iterable[Field], attributes: str = "") -> bytes:
-    """A document; a value is a text or a list of fields again, None is left out."""
-    return (_HEAD + _element(name, fields, 0, attributes)).encode()
+def document(name: str, content: Iterable[Field] | str, attributes: str = "") -> bytes:
+    """A document of fields or of a text; a field's value is a text or a list of fields again, None is left out."""
+    return (_HEAD + _element(name, content, 0, attributes)).encode()
+
+
+def response(name: str, content: Iterable[Field] | str, attributes: str = "") -> Response:
+    """A document as the answer to a call that succeeded."""
+    body = document(name, content, attributes)
+    return Response(200, CIMultiDict({"Content-Type": "application/xml", "Content-Length": str(len(body))}), body)
+
+
+def iso_time(moment: float) -> str:
+    """Seconds since the epoch as the services write a time; the milliseconds are always zero."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def parse(body: bytes, root: str) -> ET.Element:

@@ -13,11 +13,12 @@ from multidict import CIMultiDict
 
 from localcloud.data import acs3
 from localcloud.data.fc_function import find_function
-from localcloud.data.fc_instance import FcError, FcInstance, FcServices
+from localcloud.data.fc_instance import FcError, FcInstance
 from localcloud.data.keyring import Keyring, account_keys
 from localcloud.data.messages import Request
 from localcloud.data.packages import Packages
 from localcloud.data.sandbox import MemoryWatch
+from localcloud.data.services import Services
 from localcloud.store import Store
 
 from .conftest import FC_HOST, FC_SIGNED_HOST, MAIN, eventually, function_zip, make_zip, put_fc, put_trigger
@@ -331,10 +332,10 @@ async def test_a_port_that_never_opens_fails_the_health_check(tmp_path):
     store = Store(tmp_path)
     zipped = make_zip({"bootstrap": "#!/bin/sh\necho waiting\nsleep 60"}, {"bootstrap": 0o755})
     put_fc(store, store.put_blob(zipped))
-    services = FcServices(store, Packages(tmp_path / "code"), Keyring(tmp_path), MemoryWatch(), start_seconds=0.5)
+    services = Services(store, Packages(tmp_path / "code"), Keyring(tmp_path), MemoryWatch())
 
     with pytest.raises(FcError, match=r"health check failed on port 9000 in 0\.5 seconds\.\nLogs:waiting"):
-        await FcInstance(find_function(store, "site"), services).start()
+        await FcInstance(find_function(store, "site"), services, start_seconds=0.5).start()
     store.close()
 
 
