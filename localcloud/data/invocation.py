@@ -16,10 +16,13 @@ from multidict import CIMultiDict
 
 from localcloud.store import Store
 
-from . import acs3, cloudfront, edge_events, sigv4
-from .fc_function import find_function, log_group
+from .alibaba import acs3
+from .alibaba.fc.function import find_function, log_group
+from .aws import sigv4
+from .aws.cloudfront import edge_events
+from .aws.cloudfront import service as cloudfront
+from .aws.lambda_.function import FunctionVersion, Target, find_version
 from .keyring import account_keys
-from .lambda_function import FunctionVersion, Target, find_version
 from .logs import shown, unknown
 from .messages import Request
 from .router import fc_api_host

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 from localcloud.store import LogLine, Store
 
-from . import fc_function, lambda_function
-from .lambda_function import Target, find_version
+from .alibaba.fc import function as fc_function
+from .aws.lambda_ import function as lambda_function
+from .aws.lambda_.function import Target, find_version
 
 _FOLLOW_SECONDS = 0.3
 

@@ -14,10 +14,18 @@ from multidict import CIMultiDict
 from localcloud.events import BUCKET
 from localcloud.store import Resource, Store
 
-from . import cdn, cdn_api, cloudfront, cloudfront_api, fc_function, function_url, lambda_function, oss_errors, s3
+from .alibaba.cdn import api as cdn_api
+from .alibaba.cdn import service as cdn
+from .alibaba.fc import function as fc_function
+from .alibaba.oss import errors as oss_errors
+from .alibaba.oss.access import bucket_name, bucket_region
+from .aws.cloudfront import api as cloudfront_api
+from .aws.cloudfront import service as cloudfront
+from .aws.lambda_ import function as lambda_function
+from .aws.lambda_ import function_url
+from .aws.s3 import service as s3
 from .keyring import ALIBABA_ACCOUNT
 from .messages import Request, Response
-from .oss_access import bucket_name, bucket_region
 
 Service = Callable[[Request, Any], Awaitable[Response]]
 

@@ -22,21 +22,21 @@ from localcloud.events import Change, fire
 from localcloud.objects import Spool
 from localcloud.store import Store
 
-from .cdn import Cdn
-from .cdn_api import CdnApi
-from .cloudfront import CloudFront
-from .cloudfront_api import CloudFrontApi
-from .fc_service import FcService
-from .function_url import FunctionUrls
+from .alibaba.cdn.api import CdnApi
+from .alibaba.cdn.service import Cdn
+from .alibaba.fc.service import FcService
+from .alibaba.oss.service import Oss
+from .aws.cloudfront.api import CloudFrontApi
+from .aws.cloudfront.service import CloudFront
+from .aws.lambda_.function_url import FunctionUrls
+from .aws.lambda_.service import LambdaService
+from .aws.s3.service import S3
 from .guardian import PID_FILE
 from .keyring import Keyring
-from .lambda_service import LambdaService
 from .lifecycle import HEALTH_HOST
 from .messages import HOP_BY_HOP, Request, Response, json_response, without
-from .oss import Oss
 from .packages import Packages
 from .router import Router, Service, real_name
-from .s3 import S3
 from .sandbox import MemoryWatch
 from .services import Services
 

@@ -15,12 +15,13 @@ from multidict import CIMultiDict
 from localcloud.events import BUCKET
 from localcloud.store import Store
 
-from . import lifecycle, oss_signature
-from .fc_function import log_group
+from . import lifecycle
+from .alibaba.fc.function import log_group
+from .alibaba.oss import signature as oss_signature
+from .alibaba.oss.access import bucket_name, bucket_region
 from .keyring import account_keys
 from .logs import shown
 from .messages import Request
-from .oss_access import bucket_name, bucket_region
 
 _POLL_SECONDS = 0.1
 _PULSE_SECONDS = 3.0

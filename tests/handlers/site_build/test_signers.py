@@ -22,7 +22,7 @@ from multidict import CIMultiDict
 
 from handlers.site_build import signers
 from handlers.site_build.signers import Keys, Seal, Target
-from localcloud.data.acs3 import verify
+from localcloud.data.alibaba.acs3 import verify
 from localcloud.data.keyring import AccessKey
 from localcloud.data.messages import Request
 

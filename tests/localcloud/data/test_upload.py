@@ -1,6 +1,7 @@
 """`localcloud upload` on a running data plane: the signature, the log of what it starts, and how it ends.
 
-Does not prove the signature against Alibaba Cloud's own client: test_oss_sdk does that for the side that verifies.
+Does not prove the signature against Alibaba Cloud's own client: alibaba/oss/test_sdk.py does that for the side that
+verifies.
 """
 
 from __future__ import annotations
@@ -8,12 +9,12 @@ from __future__ import annotations
 import pytest
 from multidict import CIMultiDict
 
+from localcloud.data.alibaba.oss.signature import sign
 from localcloud.data.keyring import AccessKey, account_keys
 from localcloud.data.messages import Request
-from localcloud.data.oss_signature import sign
 from localcloud.store import Resource, Store
 
-from .alibaba import allow, put_bucket, put_oss_trigger, put_role
+from .alibaba.resources import allow, put_bucket, put_oss_trigger, put_role
 from .conftest import MAIN, command, function_zip, put_fc
 
 CRASHING = MAIN.replace(

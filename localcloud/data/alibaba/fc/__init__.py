@@ -1,0 +1,1 @@
+"""Function Compute 3.0."""

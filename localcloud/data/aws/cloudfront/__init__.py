@@ -1,0 +1,1 @@
+"""CloudFront and Lambda@Edge."""

@@ -1,0 +1,1 @@
+"""Lambda: execution environments, the Invoke API and function URLs."""
