@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import os
 from traceback import print_exc
 
 TYPE_CHECKING = False
@@ -63,13 +64,20 @@ def produced(produce: Callable[[Put], Awaitable[None]], *, shared_loop: bool) ->
     queue: asyncio.Queue[tuple[bool, Any]] = asyncio.Queue(1)
 
     async def work() -> None:
+        process = os.getpid()
         error: BaseException | None = None
+
+        async def put(item: Any) -> None:
+            _end_if_forked(process)
+            await queue.put((False, item))
+
         try:
-            await produce(lambda item: queue.put((False, item)))
+            await produce(put)
         except asyncio.CancelledError:
             raise
         except BaseException as raised:  # noqa: BLE001 - the reader raises it
             error = raised
+        _end_if_forked(process)
         await queue.put((True, error))
 
     async def start() -> asyncio.Task[None]:
@@ -96,11 +104,20 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
 
 
 async def _outcome(awaitable: Awaitable[Any]) -> tuple[Any, BaseException | None]:
+    process = os.getpid()
     # SystemExit and KeyboardInterrupt must not reach the loop, which would stop for every other task.
     try:
-        return await awaitable, None
+        outcome = await awaitable, None
     except BaseException as error:  # noqa: BLE001
-        return None, error
+        outcome = None, error
+    _end_if_forked(process)
+    return outcome
+
+
+def _end_if_forked(process: int) -> None:
+    """End a child that a handler forked and that comes back: the loop it would go on with is that of `process`."""
+    if os.getpid() != process:
+        os._exit(1)
 
 
 def _unwrap(outcome: tuple[Any, BaseException | None]) -> Any:

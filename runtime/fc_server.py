@@ -183,14 +183,12 @@ class Server:
             return False
         return True
 
-    def _answer_unless_forked(self, request: Request, caller: _socket.socket) -> Reply:
-        reply = self._answer(request, caller)
-        if self._forked:
-            os._exit(1)  # a child that a handler forked came back here: it must not speak for its parent
-        return reply
-
     def _disown(self) -> None:
+        """In a child that a handler forked: the connections are its parent's, to answer and to end."""
         self._forked = True
+        self._listener.close()
+        for connection in self._connections.values():
+            connection.sock.close()
 
     def _serve(self, descriptor: int, events: int) -> None:
         connection = self._connections.get(descriptor)
@@ -250,7 +248,7 @@ class Server:
             while True:
                 descriptor, _ = self._listener._accept()  # pyright: ignore[reportAttributeAccessIssue] # noqa: SLF001
                 sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, descriptor)
-                self._connections[descriptor] = Connection(sock, self._answer_unless_forked)
+                self._connections[descriptor] = Connection(sock, self._answer)
                 self._epoll.register(descriptor, _READABLE)
         except BlockingIOError:
             pass
@@ -263,6 +261,8 @@ class Server:
         _quietly(self._epoll.modify, self._listener.fileno(), _ONCE_READABLE)
 
     def _close(self, connection: Connection) -> None:
+        if self._forked:
+            os._exit(1)  # the child came back here: with a closed socket, whatever it does next ends the connection
         self._connections.pop(connection.sock.fileno(), None)
         connection.sock.close()
 

@@ -159,11 +159,29 @@ def test_fc_gives_the_same_results_and_has_no_limit_of_6_mb(faults, do, body):
     assert faults.invoke({"do": do}).body == body
 
 
-@pytest.mark.parametrize("do", ["fork_and_return", "fork_and_exit"])
-def test_on_fc_a_forked_child_never_answers_for_its_parent(faults, do):
+def whole_reply(fc, do):
     body = json.dumps({"do": do}).encode()
     head = b"POST /invoke HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(body)
-    assert faults.exchange(head + body).endswith(b'"from the parent"')
+    return fc.exchange(head + body).partition(b"\r\n\r\n")[2]
+
+
+@pytest.mark.parametrize(
+    ("do", "body"),
+    [
+        ("fork_and_return", b'"from the parent"'),
+        ("fork_and_exit", b'"from the parent"'),
+        ("coroutine_forks", b'"from the parent"'),
+        ("pieces_fork", b"a piece from the parent"),
+        ("async_pieces_fork", b"a piece from the parent"),
+    ],
+)
+def test_on_fc_a_forked_child_never_answers_for_its_parent(faults, do, body):
+    """The handlers wait for the child, which has to end by itself."""
+    assert whole_reply(faults, do) == body
+
+
+def test_on_fc_a_forked_child_that_stays_holds_no_connection_open(faults):
+    os.kill(int(whole_reply(faults, "fork_and_stay")), signal.SIGKILL)
 
 
 DIES = "def handler(event, context):\n    import ctypes, os\n    {}\n"

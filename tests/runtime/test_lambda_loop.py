@@ -85,6 +85,25 @@ def fork_and_exit():
     os.waitpid(pid, 0)
     return "from the parent"
 
+async def coroutine_forks():
+    return fork_and_return()
+
+def pieces_fork():
+    yield "a piece "
+    yield fork_and_return()
+
+async def async_pieces_fork():
+    yield "a piece "
+    yield fork_and_return()
+
+def fork_and_stay():
+    import time
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(60)
+        os._exit(0)
+    return pid
+
 def group():
     raise ExceptionGroup("several", [ValueError("one"), TypeError("two")])
 
@@ -321,7 +340,7 @@ def test_a_huge_message_stays_within_every_limit(faults):
     assert len(posted.headers["lambda-runtime-function-xray-error-cause"]) <= 65_536
 
 
-@pytest.mark.parametrize("do", ["fork_and_return", "fork_and_exit"])
+@pytest.mark.parametrize("do", ["fork_and_return", "fork_and_exit", "coroutine_forks"])
 def test_a_forked_child_never_answers_for_its_parent(faults, do):
     assert faults.result({"do": do}) == "from the parent"
 
