@@ -40,6 +40,10 @@ FEW_THREADS = 4
 """What is enough as long as no handler blocks. Each takes some 150 KB beside its stack."""
 TICK_SECONDS = 0.01
 """How often the main thread looks whether handlers block, while requests wait."""
+SLOW_REQUESTS = 20
+"""Requests in a tick below which a few threads count as slow: each request takes them two milliseconds or more."""
+SLOW_TICKS = 10
+"""So many slow ticks in a row are no mood of the processor. One in which nothing at all was done counts for five."""
 MAX_THREADS = 256
 """FC runs up to 200 requests at once in one instance; the rest answers life cycle calls beside them."""
 STAY_SECONDS = 1
@@ -69,7 +73,7 @@ class Server:
         """What was taken from the kernel and is not yet attended to, oldest first."""
         self._served = 0
         self._seen = 0
-        self._stuck_ticks = 0
+        self._slow_ticks = 0
         self._idle_ticks = 0
         self._watched = False
         self._wake: Callable[[], None] | None = None
@@ -92,15 +96,17 @@ class Server:
                 self._tick()
 
     def _tick(self) -> None:
-        """Where work has waited for two ticks and none was done, handlers block: from now on each gets its thread.
+        """Where work waits and too little is done, handlers block: from now on each gets its thread.
 
         When nothing has waited for a second, this thread sleeps longer again.
         """
-        waits, moved = self._does_work_wait(), self._served != self._seen
-        self._seen = self._served
-        self._stuck_ticks = self._stuck_ticks + 1 if waits and not moved else 0
+        waits, done = self._does_work_wait(), self._served - self._seen
+        self._seen += done
+        slow = 0 if done >= SLOW_REQUESTS else 1 if done else 5
+        self._slow_ticks = self._slow_ticks + slow if waits and slow else 0
         self._idle_ticks = 0 if waits else self._idle_ticks + 1
-        if self._stuck_ticks == 2:
+        if self._slow_ticks >= SLOW_TICKS:
+            self._slow_ticks = 0
             self._batch = 1
             with self._lock:
                 for _ in range(max(1, len(self._waiting))):

@@ -496,6 +496,27 @@ def test_handlers_that_begin_to_block_under_fast_traffic_cost_the_others_nothing
         assert select.select([reader.sock for reader in slow], [], [], 0)[0] == [], "the others waited for these"
 
 
+def test_handlers_that_block_a_little_and_never_all_at_once_get_their_threads_too(start_fc):
+    fc = start_fc(APP)
+    event = b'{"do": "sleep", "seconds": 0.02}'
+    end = time.monotonic() + 2
+    late: list[float] = []
+
+    def caller(number: int) -> None:
+        with fc.connect() as sock:
+            reader = fc.reader(sock)
+            time.sleep(number * 0.015)
+            while (begin := time.monotonic()) < end:
+                fc.call_on(reader, "POST", "/invoke", event)
+                if begin > end - 0.5:
+                    late.append(time.monotonic() - begin)
+                time.sleep(number % 7 * 0.003)
+
+    with ThreadPoolExecutor(60) as pool:
+        list(pool.map(caller, range(60)))
+    assert sorted(late)[len(late) // 2] < 0.06, "four threads alone would take 0.2 s"
+
+
 def test_a_sole_connection_and_others_beside_it(start_fc):
     fc = start_fc(APP)
     with fc.connect() as sole:
