@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _CANCEL_SECONDS = 5.0
 """Time that a task gets to end after its reader has gone."""
+_TURN_SECONDS = 0.1
+"""Time that a busy loop gets to turn to a shutdown hook, out of the half second that Lambda gives."""
 
 _here: asyncio.AbstractEventLoop | None = None
 _aside: asyncio.AbstractEventLoop | None = None
@@ -23,11 +25,19 @@ _starting = _thread.allocate_lock()
 
 
 def run_here(awaitable: Awaitable[Any]) -> Any:
-    """Run on this thread's loop, which stands still between two calls. Raises whatever the awaitable raises."""
+    """Run on the one loop, which stands still between two calls. Raises whatever the awaitable raises.
+
+    A shutdown hook may come while a handler is on that loop: it runs beside it or, where the handler lets nothing run
+    beside it, on a loop of its own.
+    """
     global _here  # noqa: PLW0603
     if _here is None:
         _here = asyncio.new_event_loop()
-    return _unwrap(_here.run_until_complete(_outcome(awaitable)))
+    if not _here.is_running():
+        return _unwrap(_here.run_until_complete(_outcome(awaitable)))
+    if _turns(_here):
+        return _unwrap(asyncio.run_coroutine_threadsafe(_outcome(awaitable), _here).result())
+    return _unwrap(asyncio.new_event_loop().run_until_complete(_outcome(awaitable)))
 
 
 def run_aside(awaitable: Awaitable[Any]) -> Any:
@@ -38,6 +48,14 @@ def run_aside(awaitable: Awaitable[Any]) -> Any:
             _aside = asyncio.new_event_loop()
             _thread.start_new_thread(_run_for_ever, (_aside,))
     return _unwrap(asyncio.run_coroutine_threadsafe(_outcome(awaitable), _aside).result())
+
+
+def _turns(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether a loop that another thread runs gets round to what is new."""
+    turned = _thread.allocate_lock()
+    turned.acquire()
+    loop.call_soon_threadsafe(turned.release)
+    return turned.acquire(timeout=_TURN_SECONDS)
 
 
 def items(source: AsyncIterator[Any], *, shared_loop: bool) -> Generator[Any, None, None]:
