@@ -51,7 +51,7 @@ class RuntimeApi:
         host, _, port = address.rpartition(":")
         self._address = (host, int(port))
         self._socket: _socket.socket | None = None
-        self._parser = ResponseParser(size=_BUFFER, body_limit=_MAX_EVENT)
+        self._parser: ResponseParser
         self._abandoned = False
         self._accepted_data = b""
         """The last 202 as it came, in one piece: within one second, all are the same."""
@@ -212,6 +212,8 @@ class RuntimeApi:
         sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
         sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         sock.connect(self._address)
+        # Whatever the last connection left behind is no part of what comes by this one.
+        self._parser = ResponseParser(size=_BUFFER, body_limit=_MAX_EVENT)
         self._socket = sock
         return sock
 
