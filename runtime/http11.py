@@ -163,7 +163,8 @@ class Parser:
 
     def _check_partial_head(self, start: int, end: int) -> None:
         if end - start > HEAD_LIMIT:
-            within_first_line = self._data.find(b"\r\n", start + 2, start + HEAD_LIMIT) < 0
+            is_head = self._message is None  # else the trailers of one
+            within_first_line = is_head and self._data.find(b"\r\n", start + 2, start + HEAD_LIMIT) < 0
             raise BadMessageError(414 if within_first_line else 431, "the head is too large")
         if self._data.count(b"\n", start, end) != self._data.count(b"\r\n", start, end):
             raise BadMessageError(400, "a bare line feed")

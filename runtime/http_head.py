@@ -97,7 +97,8 @@ class Request(Message):
     __slots__ = ("expects_continue", "method", "target")
     method: str
     target: str
-    """As sent: a path that starts with `/` (with its query), an absolute http URL, or `*`."""
+    """As sent: a path that starts with `/` (with its query), an absolute http URL (whose host is then the one in
+    `headers`), or `*`."""
 
     def __init__(self, head: str) -> None:
         line, self.headers = _head(head.removeprefix("\r\n"))
@@ -109,12 +110,14 @@ class Request(Message):
             raise BadMessageError(400, "malformed method")
         if not (self.target.isascii() and self.target.isprintable()):
             raise BadMessageError(400, "malformed request target")
-        if self.target[:1] != "/" and self.target != "*" and self.target[:7].lower() != "http://":
-            raise BadMessageError(400, "unsupported form of request target")
         minor = _minor_version(version)
         if minor == 1 and "host" not in self.headers:
             raise BadMessageError(400, "no Host")
-        expectation = self.headers.get("expect")
+        if self.target[:1] != "/" and self.target != "*":
+            # It counts, whatever the field says (RFC 9112, 3.2.2).
+            self.headers["host"] = _authority(self.target)
+        # A client of HTTP/1.0 would take the interim answer for the final one (RFC 9110, 10.1.1).
+        expectation = self.headers.get("expect") if minor == 1 else None
         self.expects_continue = expectation is not None
         """Whether the client waits for `100 Continue` before it sends the body (RFC 9110, 10.1.1)."""
         if expectation is not None and expectation.lower() != "100-continue":
@@ -238,6 +241,14 @@ class Reader:
 
 requests = Reader(Request)
 responses = Reader(Response)
+
+
+def _authority(target: str) -> str:
+    """Host and port of an absolute http URL (RFC 9110, 4.2: neither without a host nor with user information)."""
+    authority = target[7:].replace("?", "/").partition("/")[0]
+    if target[:7].lower() != "http://" or not authority or "@" in authority:
+        raise BadMessageError(400, "unsupported form of request target")
+    return authority
 
 
 def is_token(text: str) -> bool:

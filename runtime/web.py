@@ -117,7 +117,7 @@ class Reply:
 
 def event_of(request: http_head.Request, context: Context) -> dict[str, Any]:
     """The event for an HTTP trigger's request. The cloud's own `x-fc-*` fields stay out of it: some are secret."""
-    path, _, query = _origin_form(request.target).partition("?")
+    path, _, query = _origin_form(request).partition("?")
     headers = {name: value for name, value in request.headers.items() if name[:5] != "x-fc-"}
     cookie = headers.pop("cookie", "")
     client = request.headers.get("x-fc-client-ip") or headers.get("x-forwarded-for", "").partition(",")[0]
@@ -239,11 +239,12 @@ def text_of(body: bytes) -> tuple[str, bool]:
         return b2a_base64(body, newline=False).decode("ascii"), True
 
 
-def _origin_form(target: str) -> str:
+def _origin_form(request: http_head.Request) -> str:
+    target = request.target
     if target[:1] == "/" or target == "*":
         return target
-    slash = target.find("/", len("http://"))
-    return target[slash:] if slash >= 0 else "/"
+    rest = target[len("http://") + len(request.headers["host"]) :]
+    return rest if rest[:1] == "/" else f"/{rest}"
 
 
 def _body_text(body: memoryview, media_type: str) -> tuple[str, bool]:

@@ -395,6 +395,28 @@ def test_expect_continue(fc):
         assert fc.read_reply(reader).json() == 42
 
 
+def test_a_client_of_http_1_0_gets_no_interim_answer(fc):
+    with fc.connect() as sock:
+        sock.sendall(b"POST /invoke HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n")
+        time.sleep(0.1)
+        sock.sendall(b"7")
+        assert sock.recv(100).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "query"),
+    [
+        ("http://public:8/whole?c=/d", "/whole", "c=/d"),
+        ("HTTP://public:8", "/", ""),
+        ("http://public:8?c=/d", "/", "c=/d"),
+    ],
+)
+def test_an_absolute_target_names_host_and_path(fc, target, path, query):
+    event = fc.http("GET", target).json()
+    assert (event["rawPath"], event["rawQueryString"]) == (path, query)
+    assert event["headers"]["host"] == event["requestContext"]["domainName"] == "public:8"
+
+
 @pytest.mark.parametrize(
     ("data", "status"),
     [
