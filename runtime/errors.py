@@ -17,6 +17,8 @@ _MESSAGE_LIMIT = 65_536
 """Characters of a message: the body must stay below each cloud's limit whatever was raised."""
 _ENTRIES = 100
 """Stack entries kept at either end of a long trace."""
+_TRACE_LIMIT = 131_072
+"""Characters of all entries together, for the same reason."""
 _CHAIN = 20
 """Exceptions described of one chain or group."""
 _XRAY_LIMIT = 65_536
@@ -115,7 +117,12 @@ def _cropped(entries: list[str]) -> list[str]:
     if len(entries) > 2 * _ENTRIES:
         left_out = f"  … {len(entries) - 2 * _ENTRIES} entries left out …\n"
         entries = [*entries[:_ENTRIES], left_out, *entries[-_ENTRIES:]]
-    return [_short(entry) for entry in entries]
+    kept: list[str] = []
+    room = _TRACE_LIMIT
+    for entry in entries:
+        kept.append(_short(entry)[:room])
+        room -= len(kept[-1])
+    return [entry for entry in kept if entry]
 
 
 def _from_user(frames: TracebackType | None) -> TracebackType | None:

@@ -71,6 +71,18 @@ def endless():
 def huge_message():
     raise ValueError("x" * 10_000_000)
 
+def huge_notes():
+    error = ValueError("x" * 10_000_000)
+    error.__notes__ = ["x" * 10_000_000] * 150
+    raise error
+
+def huge_chain():
+    error = None
+    for _ in range(30):
+        earlier, error = error, ValueError("x" * 1_000_000)
+        error.__cause__ = earlier
+    raise error
+
 def fork_and_return():
     pid = os.fork()
     if pid == 0:
@@ -334,8 +346,9 @@ def test_what_led_to_an_exception_is_told(faults):
     assert "Note: look here\n" in faults.failure({"do": "noted"}).json()["stackTrace"]
 
 
-def test_a_huge_message_stays_within_every_limit(faults):
-    posted = faults.failure({"do": "huge_message"})
+@pytest.mark.parametrize("do", ["huge_message", "huge_notes", "huge_chain"])
+def test_a_huge_message_stays_within_every_limit(faults, do):
+    posted = faults.failure({"do": do})
     assert len(posted.body) < 400_000
     assert len(posted.headers["lambda-runtime-function-xray-error-cause"]) <= 65_536
 
