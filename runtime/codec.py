@@ -204,7 +204,7 @@ def _beyond_json(value: Any) -> Any:
     if _is(value, "uuid", "UUID"):
         return str(value)
     if _is(value, "enum", "Enum"):
-        return value.value
+        return _objects(value.value)
     if hasattr(type(value), "__dataclass_fields__"):
         fields = sys.modules["dataclasses"].fields(value)
         return {field.name: _objects(getattr(value, field.name)) for field in fields}
