@@ -254,6 +254,7 @@ class Server:
             while True:
                 descriptor, _ = self._listener._accept()  # pyright: ignore[reportAttributeAccessIssue] # noqa: SLF001
                 sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, descriptor)
+                sock.settimeout(None)  # whatever `socket.setdefaulttimeout` the handler called
                 self._connections[descriptor] = Connection(sock, self._answer)
                 self._epoll.register(descriptor, _READABLE)
         except BlockingIOError:

@@ -210,6 +210,7 @@ class RuntimeApi:
         if self._abandoned:
             raise ConnectionError("this process was forked from the runtime and must not answer for it")
         sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+        sock.settimeout(None)  # whatever `socket.setdefaulttimeout` the handler called
         sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         sock.connect(self._address)
         # Whatever the last connection left behind is no part of what comes by this one.

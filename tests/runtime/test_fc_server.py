@@ -560,6 +560,21 @@ def test_a_sole_connection_and_others_beside_it(start_fc):
     assert fc.invoke(6).json() == 6
 
 
+def test_a_handler_s_default_timeout_is_not_the_server_s(start_fc):
+    fc = start_fc(
+        "import socket\nsocket.setdefaulttimeout(0.2)\ndef handler(event, context):\n    return 'x' * event\n"
+    )
+    assert fc.invoke(1).json() == "x"
+    with fc.connect() as sock:
+        reader = fc.reader(sock)
+        for size in (1, 20_000_000, 1):
+            time.sleep(0.5)
+            body = b"%d" % size
+            sock.sendall(b"POST /invoke HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+            time.sleep(0.5)
+            assert len(fc.read_reply(reader).json()) == size
+
+
 def test_async_handlers_share_one_loop(fc):
     with ExitStack() as stack:
         begin = time.monotonic()

@@ -414,6 +414,19 @@ def test_a_polite_close_is_followed_by_a_new_connection(start_lambda):
     assert side.result(2) == 2
 
 
+IMPATIENT = "import socket\nsocket.setdefaulttimeout(0.2)\n" + ECHO
+
+
+def test_a_handler_s_default_timeout_is_not_the_runtime_s(start_lambda):
+    side = start_lambda(IMPATIENT)
+    for number in range(2):
+        side.await_next()
+        time.sleep(0.5)
+        side.send_event(b"%d" % number)
+        assert side.receive().json() == number
+        side.answer()
+
+
 def test_interim_responses_are_passed_over(start_lambda):
     side = start_lambda(ECHO)
     side.await_next()
