@@ -62,12 +62,28 @@ class Failure:
 
 
 def describe(error: BaseException) -> Failure:
-    """Everything that is to be told of `error`; without a trace where even that fails (as after MemoryError)."""
+    """Everything that is to be told of `error`; the bare facts where that fails, such as without memory or files."""
     try:
         return _described(error)
     except BaseException as second:  # noqa: BLE001 - a failure that cannot be described must still be reported
         name = getattr(type(error), "__name__", "Exception")
-        return Failure(name, "", [], log=f"{name}, and describing it failed: {type(second).__name__}")
+        message, frames = _text(error), _bare_frames(error)
+        note = f"{name}: {message}, and describing it failed: {type(second).__name__}"
+        return Failure(name, message, frames, log="".join([*frames, note]))
+
+
+def _bare_frames(error: BaseException) -> list[str]:
+    """Frames without source lines, for which nothing is imported or read."""
+    frames: list[str] = []
+    try:
+        trace = _from_user(error.__traceback__)
+        while trace is not None and len(frames) < _ENTRIES:
+            code = trace.tb_frame.f_code
+            frames.append(f'  File "{code.co_filename}", line {trace.tb_lineno}, in {code.co_name}\n')
+            trace = trace.tb_next
+    except BaseException:  # noqa: BLE001 - what is there is enough
+        return frames
+    return frames
 
 
 def _described(error: BaseException) -> Failure:

@@ -263,3 +263,26 @@ def test_a_failure_is_told_where_the_working_folder_is_gone(start_lambda, start_
     posted = side.receive()
     assert posted.json()["errorMessage"] == "the real reason"
     assert json.loads(posted.headers["lambda-runtime-function-xray-error-cause"])["working_directory"] == ""
+
+
+TAKES_ALL_DESCRIPTORS = """
+def handler(event, context):
+    if event == "serve":
+        return "served"
+    taken = []
+    while True:
+        taken.append(open("/dev/null"))
+"""
+
+
+def test_a_failure_is_told_where_no_descriptor_is_left_to_import_what_describes_it(start_lambda, start_fc):
+    function = start_fc(TAKES_ALL_DESCRIPTORS)
+    reply = function.invoke("fail").json()
+    assert reply["errorType"] == "OSError"
+    assert reply["stackTrace"][-1].endswith(" in handler\n")
+    assert "Too many open files" in reply["errorMessage"]
+    assert "Too many open files" in function.process.log()
+    assert function.invoke("serve").json() == "served"
+    side = start_lambda(TAKES_ALL_DESCRIPTORS)
+    assert "Too many open files" in side.failure("fail").json()["errorMessage"]
+    assert side.result("serve") == "served"
