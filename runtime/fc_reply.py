@@ -39,7 +39,9 @@ def refuse(sock: socket, reply: Reply) -> None:
 
 def _send_whole(sock: socket, reply: Reply, *, head_only: bool, keep_alive: bool) -> None:
     status = reply.status
-    length = "" if status in _BODILESS else f"Content-Length: {len(reply.body)}\r\n"
+    # Frameworks leave out the body of an answer to HEAD: its length is then not known, rather than 0.
+    unsized = status in _BODILESS or (head_only and not reply.body)
+    length = "" if unsized else f"Content-Length: {len(reply.body)}\r\n"
     connection = "keep-alive" if keep_alive else "close"
     head = f"HTTP/1.1 {status} {_REASONS.get(status, '')}\r\n{reply.head}{length}Connection: {connection}\r\n\r\n"
     wire.send(sock, head.encode("latin-1"), b"" if head_only or not length else reply.body)

@@ -375,6 +375,12 @@ def test_connections_are_kept_and_pipelines_answered_in_order(fc):
 RAW = b"POST /invoke HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n7"
 
 
+def test_the_length_of_an_answer_to_head_is_that_of_get_or_left_out(fc):
+    assert fc.http("HEAD", "/based").headers["content-length"] == "2"
+    assert "content-length" not in fc.http("HEAD", "/status?s=200").headers
+    assert fc.http("GET", "/status?s=200").headers["content-length"] == "0"
+
+
 def test_half_close_and_http_1_0(fc):
     with fc.connect() as sock:
         sock.sendall(RAW)
