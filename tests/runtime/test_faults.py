@@ -180,6 +180,11 @@ def test_on_fc_a_forked_child_never_answers_for_its_parent(faults, do, body):
     assert whole_reply(faults, do) == body
 
 
+def test_on_fc_a_forked_child_that_is_ended_ends_nobody_else(faults):
+    assert faults.invoke({"do": "fork_and_end"}).json() == -signal.SIGTERM
+    time.sleep(0.2)  # until the server would have taken it for its own end
+
+
 def test_on_fc_a_forked_child_that_stays_holds_no_connection_open(faults):
     os.kill(int(whole_reply(faults, "fork_and_stay")), signal.SIGKILL)
 

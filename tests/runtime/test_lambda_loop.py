@@ -116,6 +116,14 @@ def fork_and_stay():
         os._exit(0)
     return pid
 
+def fork_and_end():
+    import time
+    pid = fork_and_stay()
+    os.kill(pid, 15)
+    time.sleep(0.1)
+    os.kill(pid, 9)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
 def group():
     raise ExceptionGroup("several", [ValueError("one"), TypeError("two")])
 
