@@ -91,9 +91,9 @@ def produced(produce: Callable[[Put], Awaitable[None]], *, shared_loop: bool) ->
 
         try:
             await produce(put)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as raised:  # noqa: BLE001 - the reader raises it
+        except BaseException as raised:
+            if _is_cancelled(raised):
+                raise
             error = raised
         _end_if_forked(process)
         await queue.put((True, error))
@@ -114,6 +114,12 @@ def produced(produce: Callable[[Put], Awaitable[None]], *, shared_loop: bool) ->
     finally:
         if not task.done():
             run(_cancelled(task))
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    """Whether `error` ends the current task by our own wish; anybody may raise a CancelledError of another task's."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:
