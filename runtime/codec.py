@@ -134,7 +134,16 @@ def dumps_loosely(value: Any) -> bytes:
     except MarshalError:
         import json
 
-        return json.dumps(value, default=str, skipkeys=True).encode()
+        return json.dumps(_finite(value), default=str, skipkeys=True).encode()
+
+
+def _finite(value: Any) -> Any:
+    """`value` with text for NaN and Infinity, which `json` would write as no JSON at all."""
+    if isinstance(value, dict):
+        return {key: _finite(member) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(member) for member in value]
+    return str(value) if isinstance(value, float) and value - value != 0 else value
 
 
 def _with_objects(value: Any) -> Any:

@@ -20,7 +20,7 @@ def handler(event, context):
     import logging
     log = logging.getLogger("mine")
     log.debug("too low")
-    log.info("hello %s", "you", extra={"orderId": 7, "odd": {1}})
+    log.info("hello %s", "you", extra={"orderId": 7, "odd": {1}, "rates": [float("nan")]})
     log.warning({"an": "object"})
     try:
         1 / 0
@@ -48,7 +48,7 @@ def test_json_records(json_side):
     assert re.fullmatch(TIME, info.pop("timestamp"))
     request_id = info.pop("requestId")
     assert request_id.startswith("8476a536-")
-    expected = {"level": "INFO", "message": "hello you", "logger": "mine", "orderId": 7, "odd": "{1}"}
+    expected = {"level": "INFO", "message": "hello you", "logger": "mine", "orderId": 7, "odd": "{1}", "rates": ["nan"]}
     assert info == expected | {"tenantId": "tenant"}
     assert (warning["level"], warning["message"]) == ("WARNING", {"an": "object"})
     assert (exception["errorType"], exception["errorMessage"]) == ("ZeroDivisionError", "division by zero")
