@@ -152,7 +152,7 @@ def event_of(request: http_head.Request, context: Context) -> dict[str, Any]:
         "isBase64Encoded": False,
     }
     if cookie:
-        event["cookies"] = [part.strip() for part in cookie.split(";")]
+        event["cookies"] = [part.strip() for part in cookie.split(";") if part.strip()]
     if query:
         event["queryStringParameters"] = _parameters(query)
     if request.body:

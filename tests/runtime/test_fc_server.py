@@ -225,7 +225,7 @@ def test_an_http_request_as_payload_2_0(fc):
         "/whole?a=1&b=%C3%A9+x&a=2&c&%zz=%",
         b'{"a": 1}',
         Content_Type="application/json",
-        Cookie="k=v; l=w",
+        Cookie="k=v; l=w;",
         X_Fc_Client_Ip="203.0.113.9",
         X_Fc_Security_Token="secret",
         X_Fc_Account_Id="1234567890123456",
