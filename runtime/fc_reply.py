@@ -24,12 +24,19 @@ _REASONS = {
 }  # fmt: skip
 
 
+_OPEN, _CLOSE = b"Connection: keep-alive\r\n\r\n", b"Connection: close\r\n\r\n"
+_KEPT, _KEPT_LENGTH = 64, 256
+_starts: dict[tuple[int, str, str], bytes] = {}
+"""Heads sent lately, without what tells where the reply ends."""
+
+
 def send(sock: socket, request: Request, reply: Reply) -> bool:
     """Send a reply to the end; whether the connection stays open. Raises OSError."""
     if reply.pieces is not None:
         return _stream(sock, request, reply, reply.pieces)
-    _send_whole(sock, reply, head_only=request.method == "HEAD", keep_alive=request.keep_alive)
-    return request.keep_alive
+    keep_alive = request.keep_alive
+    _send_whole(sock, reply, head_only=request.method == "HEAD", keep_alive=keep_alive)
+    return keep_alive
 
 
 def refuse(sock: socket, reply: Reply) -> None:
@@ -38,13 +45,28 @@ def refuse(sock: socket, reply: Reply) -> None:
 
 
 def _send_whole(sock: socket, reply: Reply, *, head_only: bool, keep_alive: bool) -> None:
-    status = reply.status
+    start, body, stop = _start(reply), reply.body, _OPEN if keep_alive else _CLOSE
     # Frameworks leave out the body of an answer to HEAD: its length is then not known, rather than 0.
-    unsized = status in _BODILESS or (head_only and not reply.body)
-    length = "" if unsized else f"Content-Length: {len(reply.body)}\r\n"
-    connection = "keep-alive" if keep_alive else "close"
-    head = f"HTTP/1.1 {status} {_REASONS.get(status, '')}\r\n{reply.head}{length}Connection: {connection}\r\n\r\n"
-    wire.send(sock, head.encode("latin-1"), b"" if head_only or not length else reply.body)
+    if reply.status in _BODILESS or (head_only and not body):
+        wire.send(sock, start + stop, b"")
+    else:
+        head = b"%bContent-Length: %d\r\n%b" % (start, len(body), stop)
+        wire.send(sock, head, b"" if head_only else body)
+
+
+def _start(reply: Reply) -> bytes:
+    """Status line and header fields, up to those of the framing."""
+    key = reply.status, reply.media_type, reply.head
+    start = _starts.get(key)
+    if start is None:
+        media_type = f"Content-Type: {reply.media_type}\r\n" if reply.media_type else ""
+        status_line = f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, '')}\r\n"
+        start = f"{status_line}{media_type}{reply.head}".encode("latin-1")
+        if len(_starts) >= _KEPT:
+            _starts.clear()
+        if len(start) <= _KEPT_LENGTH:
+            _starts[key] = start
+    return start
 
 
 def _stream(sock: socket, request: Request, reply: Reply, pieces: Generator[bytes, None, None]) -> bool:
@@ -72,7 +94,5 @@ def _stream(sock: socket, request: Request, reply: Reply, pieces: Generator[byte
 
 
 def _stream_head(reply: Reply, *, chunked: bool, keep_alive: bool) -> bytes:
-    coding = "Transfer-Encoding: chunked\r\n" if chunked and reply.status not in _BODILESS else ""
-    connection = "keep-alive" if keep_alive else "close"
-    head = f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, '')}\r\n{reply.head}{coding}"
-    return f"{head}Connection: {connection}\r\n\r\n".encode("latin-1")
+    coding = b"Transfer-Encoding: chunked\r\n" if chunked and reply.status not in _BODILESS else b""
+    return _start(reply) + coding + (_OPEN if keep_alive else _CLOSE)

@@ -4,8 +4,9 @@ At most two threads wait on one epoll; whichever wakes reads the request and run
 request changes threads never. When the last waiting thread takes work, another takes its place: threads grow only
 with handlers that block. The main thread imports the handler, then keeps time and takes signals.
 
-Until a handler is seen to block, a few threads take many connections at once from the kernel, and the main thread
-watches whether they come to them. A sole connection has its thread wait on it alone.
+Until a handler is seen to block, a single thread takes many connections at once from the kernel, since a second one
+could only hold up what it took until the first lets go of the interpreter; the main thread watches whether it comes to
+them. A sole connection has its thread wait on it alone.
 
 A connection is never closed first while the client behaves: FC reuses them and fails a POST that meets a close
 (Function Compute, "Principles of custom runtimes": keep-alive).
@@ -33,15 +34,14 @@ if TYPE_CHECKING:
     from runtime.http_head import Request
     from runtime.web import Reply
 
-POLLERS = 2
 BATCH = 32
-"""Connections that a thread takes over from the kernel at once, as long as no handler blocks."""
-FEW_THREADS = 4
-"""What is enough as long as no handler blocks. Each takes some 150 KB beside its stack."""
+"""Connections that the one thread takes over from the kernel at once, as long as no handler blocks."""
+POLLERS = 2
+"""Threads that wait at most, each for one connection, once a handler has blocked."""
 TICK_SECONDS = 0.01
 """How often the main thread looks whether handlers block, while requests wait."""
 SLOW_REQUESTS = 20
-"""Requests in a tick below which a few threads count as slow: each request takes them two milliseconds or more."""
+"""Requests in a tick below which the one thread counts as slow: each takes it half a millisecond or more."""
 SLOW_TICKS = 10
 """So many slow ticks in a row are no mood of the processor. One in which nothing at all was done counts for five."""
 MAX_THREADS = 256
@@ -119,11 +119,6 @@ class Server:
     def _does_work_wait(self) -> bool:
         return bool(self._waiting) or self._pollers == 0
 
-    def _have_watched(self) -> None:
-        if not self._watched and self._wake is not None:
-            self._watched = True
-            self._wake()
-
     def _end_stalled(self) -> None:
         """Cut connections whose message has not gone on in time."""
         now = monotonic()
@@ -148,33 +143,38 @@ class Server:
         gate.acquire()
         poll, lock, waiting = self._epoll.poll, self._lock, self._waiting
         while True:
-            try:
-                event = waiting.popleft()
-            except IndexError:
-                event, *others = poll(-1, self._batch)
-                if others:
-                    waiting.extend(others)
-                    self._have_watched()
+            if not waiting:
+                waiting.extend(poll(-1, self._batch))
             with lock:
                 self._pollers -= 1
                 if self._pollers == 0:
-                    self._ensure_poller()
-            self._serve(*event)
-            with lock:
+                    self._replace_poller()
+            while waiting:
+                try:
+                    event = waiting.popleft()
+                except IndexError:
+                    break  # another thread was faster
+                self._serve(*event)
                 self._served += 1
-                if self._pollers < POLLERS:
+            with lock:
+                if self._pollers < (POLLERS if self._batch == 1 else 1):
                     self._pollers += 1
                     continue
                 self._parked.append(gate)
             gate.acquire()
 
+    def _replace_poller(self) -> None:
+        """With the lock held: see to it that work is attended to although nobody waits for it any more."""
+        if self._batch == 1:
+            self._ensure_poller()
+        elif not self._watched and self._wake is not None:
+            self._watched = True
+            self._wake()
+
     def _ensure_poller(self) -> None:
         """With the lock held: let one more thread wait for work, a parked one or else a new one."""
         if self._parked:
             self._parked.pop().release()
-        elif self._batch > 1 and self._threads >= FEW_THREADS:
-            self._have_watched()
-            return
         elif self._threads < MAX_THREADS and self._spawn():
             self._threads += 1
         else:
@@ -217,7 +217,7 @@ class Server:
             connection.attended = True
         while events:
             stays = connection.converse(ended=events & _ENDED != 0)
-            if stays and self._is_alone(connection):
+            if stays and len(self._connections) == 1:
                 stays = self._stay(connection)
             if not stays:
                 self._close(connection)
@@ -233,6 +233,8 @@ class Server:
 
     def _stay(self, connection: Connection) -> bool:
         """Wait on the only connection itself, which costs less than to be told of it; whether it stays open."""
+        if not self._is_alone(connection):
+            return True
         with self._lock:
             if self._pollers == 0:
                 self._ensure_poller()

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 URL_STREAMS = os.environ.get("ISTHMUS_INVOKE_MODE") == "RESPONSE_STREAM"
 """Whether the Lambda function URL in front passes pieces on: its invoke mode, which a function cannot see by itself."""
-_PLAIN = frozenset({dict, list, tuple, str, bytes, int, float, bool, type(None)})
+PLAIN = frozenset({dict, list, tuple, str, bytes, int, float, bool, type(None)})
+"""Types of what is a result itself; any other may have to be `settled` first."""
 
 
 class HandlerError(Exception):
@@ -63,7 +64,7 @@ def settled(result: Any, *, shared_loop: bool) -> Any:
 
     `shared_loop`: on the one event loop that all threads share, else on a loop of this thread's own.
     """
-    if type(result) in _PLAIN or not hasattr(result, "__await__"):
+    if not hasattr(result, "__await__"):
         return result
     from runtime import aio
 
@@ -76,7 +77,7 @@ def is_streamed(result: Any) -> bool:
     if kind is dict:
         body = result.get("body")
         return body is not None and type(body) is not str and "statusCode" in result and _iterates(body)
-    return kind not in _PLAIN and _iterates(result)
+    return kind not in PLAIN and _iterates(result)
 
 
 def _iterates(value: Any) -> bool:

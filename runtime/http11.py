@@ -8,6 +8,7 @@ view of that buffer, so that neither a Content-Length body nor a single chunk is
 from __future__ import annotations
 
 from runtime.http_head import (
+    CHUNKED,
     FIELD_BYTES,
     HEAD_LIMIT,
     UNTIL_CLOSE,
@@ -19,7 +20,7 @@ from runtime.http_head import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from runtime.http_head import Message, Reader, Request, Response
+    from runtime.http_head import Message, Reader, Request, Response, Shape
 
 
 _CHUNK_LINE_LIMIT = 256
@@ -46,7 +47,9 @@ class Parser:
         self._body_end = 0  # of what is decoded of a chunked body
         self._end = 0  # of what was received
         self._left = 0  # bytes that the current chunk still lacks
-        self._head_length = 0  # of the last message
+        self.grown = False
+        """Whether a large message has made the buffer larger than it was at first; see `trim`."""
+        self._shape: Shape | None = None  # of the last message's head
 
     @property
     def empty(self) -> bool:
@@ -77,6 +80,8 @@ class Parser:
         """The next complete message, or None when bytes are missing. Raises BadMessageError."""
         message = self._message
         if message is None:
+            if self._start == self._end:
+                return None
             message = self._next_head()
             if message is None:
                 return None
@@ -117,6 +122,7 @@ class Parser:
             self._view = memoryview(self._data)
             self._view[: len(rest)] = rest
             self._start, self._end = 0, len(rest)
+            self.grown = False
 
     def _to_front(self) -> None:
         rest = self._end - self._start
@@ -131,6 +137,7 @@ class Parser:
         view = memoryview(data)
         view[: self._end] = self._view[: self._end]
         self._data, self._view = data, view
+        self.grown = True
 
     def _missing(self) -> int:
         if self._message is None:
@@ -138,26 +145,23 @@ class Parser:
         return self._left if self._message.length < 0 else self._start + self._message.length - self._end
 
     def _next_head(self) -> Message | None:
-        start, end = self._start, self._end
-        if start == end:
-            return None
-        message = None
-        stop = start + self._head_length
-        if stop + 4 <= end and self._data.startswith(b"\r\n\r\n", stop):
-            # What is like a whole head cannot hold the end of an earlier one.
-            message = self._reader.recall(str(self._view[start:stop], "latin-1"))
+        start, end, shape = self._start, self._end, self._shape
+        stop = end + 1 if shape is None else start + shape.size
+        # What is like a whole head cannot hold the end of an earlier one.
+        message = shape.read(self._data, start) if shape is not None and stop <= end else None
         if message is None:
-            stop = self._data.find(b"\r\n\r\n", start, end)
-            if stop < 0 or stop - start > HEAD_LIMIT:
+            stop = self._data.find(b"\r\n\r\n", start, end) + 4
+            if stop < 4 or stop - start > HEAD_LIMIT + 4:
                 self._check_partial_head(start, end)
                 return None
-            message = self._reader.read(str(self._view[start:stop], "latin-1"))
-            self._head_length = stop - start
+            message, self._shape = self._reader.read(bytes(self._view[start:stop]))
         if message.length > self._body_limit:
             raise BadMessageError(413, "the body is too large")
-        self._start = self._body_end = stop + 4
-        self._in_chunks = False
-        self._left = 0
+        self._start = stop
+        if message.length == CHUNKED:
+            self._body_end = stop
+            self._in_chunks = False
+            self._left = 0
         self._message = message
         return message
 

@@ -11,7 +11,7 @@ from runtime import hooks, logs
 from runtime.codec import JSON, decode, encode, loads, use_orjson
 from runtime.context import Context, Function, Identity
 from runtime.errors import describe
-from runtime.handler import URL_STREAMS, is_streamed, load, settled
+from runtime.handler import PLAIN, URL_STREAMS, is_streamed, load, settled
 from runtime.lambda_api import API_LOST, MAX_RESULT, ApiLostError, RuntimeApi
 
 TYPE_CHECKING = False
@@ -119,7 +119,9 @@ def _invoke(api: RuntimeApi, handler: Handler, function: Function) -> None:
     try:
         event = _event(api, invocation)
         over_http = type(event) is dict and "requestContext" in event
-        result = settled(handler(event, context), shared_loop=False)
+        result = handler(event, context)
+        if type(result) not in PLAIN:
+            result = settled(result, shared_loop=False)
         del event  # a large one is gone while the result is encoded
         if is_streamed(result) or (over_http and (URL_STREAMS or type(result) in _BINARY)):
             stream, result = _for_caller(result, over_http=over_http)

@@ -105,11 +105,12 @@ def response(status: int, body: Any = None, headers: Mapping[str, str] | None = 
 class Reply:
     """An HTTP response before it becomes bytes. `head`: finished header lines, each with its CRLF."""
 
-    __slots__ = ("body", "head", "pieces", "status")
+    __slots__ = ("body", "head", "media_type", "pieces", "status")
 
     def __init__(self, status: int, body: bytes, media_type: str = "", head: str = "") -> None:
         self.status = status
-        self.head = f"Content-Type: {media_type}\r\n{head}" if media_type else head
+        self.media_type = media_type
+        self.head = head
         self.body = body
         self.pieces: Generator[bytes, None, None] | None = None
         """The body of a reply that comes piece by piece; `close()` it when nobody reads on."""
