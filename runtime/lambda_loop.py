@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from runtime.http_head import Response
     from runtime.lambda_stream import StreamedResult
 
+_TENANT = "lambda-runtime-aws-tenant-id"
+_IDENTITY, _CLIENT = "lambda-runtime-cognito-identity", "lambda-runtime-client-context"
+_ABOUT_THE_CALLER = frozenset({_TENANT, _IDENTITY, _CLIENT})
 _TRACE_KEY = b"_X_AMZN_TRACE_ID"
 _environ_data: dict[bytes, bytes] = os.environ._data  # pyright: ignore[reportAttributeAccessIssue] # noqa: SLF001
 _BINARY = frozenset({bytes, bytearray, memoryview})
@@ -165,27 +168,31 @@ def _event(api: RuntimeApi, invocation: Response) -> Any:
 
 def _context(function: Function, invocation: Response) -> Context:
     headers = invocation.headers
-    called = invocation.shared.get("function")
-    if called is None:
-        called = invocation.shared["function"] = _called(function, headers)
+    known = invocation.shared.get("function")
+    if known is None:
+        known = invocation.shared["function"] = _called(function, headers), not _ABOUT_THE_CALLER.isdisjoint(headers)
+    called, tells_caller = known
     deadline = headers.get("lambda-runtime-deadline-ms", "")
     context = Context(
         called, headers["lambda-runtime-aws-request-id"], float(deadline) if deadline.isdecimal() else 0.0
     )
     trace_id = headers.get("lambda-runtime-trace-id")
-    _set_trace_variable(trace_id)
     if trace_id is not None:
         context.trace_id = trace_id
-    tenant_id = headers.get("lambda-runtime-aws-tenant-id")
-    if tenant_id is not None:
-        context.tenant_id = tenant_id
-    identity = headers.get("lambda-runtime-cognito-identity")
+    _set_trace_variable(trace_id)
+    if tells_caller:
+        _tell_caller(context, headers)
+    return context
+
+
+def _tell_caller(context: Context, headers: dict[str, str]) -> None:
+    context.tenant_id = headers.get(_TENANT)
+    identity = headers.get(_IDENTITY)
     if identity is not None:
         context.identity = Identity(_object(identity))
-    client = headers.get("lambda-runtime-client-context")
+    client = headers.get(_CLIENT)
     if client is not None:
         context.set_client_context(_object(client))
-    return context
 
 
 def _called(function: Function, headers: dict[str, str]) -> Function:
