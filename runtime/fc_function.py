@@ -11,7 +11,7 @@ from time import time
 
 from runtime import context as contexts
 from runtime import hooks, logs, web
-from runtime.codec import JSON, decode, encode, use_orjson
+from runtime.codec import JSON, decode, encode
 from runtime.context import Context, Function
 from runtime.errors import describe
 from runtime.handler import PLAIN, is_streamed, load, settled
@@ -65,9 +65,7 @@ class FcFunction:
     def load(self) -> None:
         """Import the handler, once; requests that come earlier wait for it. Never raises: the answers tell."""
         try:
-            handler = load(os.environ.get("FC_FUNCTION_HANDLER", ""))
-            use_orjson()
-            self._handler = handler
+            self._handler = load(os.environ.get("FC_FUNCTION_HANDLER", ""))
         except BaseException as error:  # noqa: BLE001 - a module that exits is an initialisation that failed
             self._failed = describe(error)
             logs.failure("alibaba", self._failed)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import _socket
 import _thread
-import gc
 import os
 import select
 import sys
@@ -293,7 +292,6 @@ def run() -> int:
     server = Server(listener, function.answer)
     server.start()
     function.load()
-    gc.freeze()
     server.watch(stopped)
     server.stop(STOP_SECONDS)
     hooks.run_shutdown("alibaba")

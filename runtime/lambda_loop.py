@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import _signal  # pyright: ignore[reportMissingImports] - `signal` itself imports enum and re
-import gc
 import os
 
 from runtime import context as contexts
 from runtime import hooks, logs
-from runtime.codec import JSON, decode, encode, loads, use_orjson
+from runtime.codec import JSON, decode, encode, loads
 from runtime.context import Context, Function, Identity
 from runtime.errors import describe
 from runtime.handler import PLAIN, URL_STREAMS, is_streamed, load, settled
@@ -94,12 +93,9 @@ def _before_first(api: RuntimeApi, address: str, *, worker: bool) -> int:
 
 def _load(api: RuntimeApi) -> Handler | None:
     try:
-        handler = load(os.environ.get("_HANDLER", ""))
+        return load(os.environ.get("_HANDLER", ""))
     except BaseException as error:  # noqa: BLE001 - a module that exits is an initialisation that failed
         failure = describe(error)
-    else:
-        use_orjson()
-        return handler
     logs.failure("aws", failure)
     api.fail_init(failure)
     return None
@@ -107,7 +103,6 @@ def _load(api: RuntimeApi) -> Handler | None:
 
 def _serve(api: RuntimeApi, handler: Handler) -> NoReturn:
     function = Function("aws", os.environ)
-    gc.freeze()
     while True:
         _invoke(api, handler, function)
 
