@@ -97,12 +97,17 @@ class Connection:
 
     def _take(self, count: int) -> bool:
         """Answer what the `count` bytes that came make complete; whether the connection stays open."""
-        parser = self._parser
+        parser, sock = self._parser, self.sock
         parser.received(count)
         try:
             while (request := parser.next()) is not None:
                 self.deadline = 0.0
-                if not self._respond(request):
+                self.answering = True
+                stays = fc_reply.send(sock, request, self._answer(request, sock))
+                self.answering = False
+                if parser.grown:
+                    parser.trim()
+                if not stays:
                     return False
             if not parser.empty:
                 self._set_deadline()
@@ -121,15 +126,6 @@ class Connection:
         if message.expects_continue and message is not self._promised:
             self._promised = message
             self.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def _respond(self, request: Request) -> bool:
-        """Answer; whether the connection stays open."""
-        self.answering = True
-        keep_alive = fc_reply.send(self.sock, request, self._answer(request, self.sock))
-        self.answering = False
-        if self._parser.grown:
-            self._parser.trim()
-        return keep_alive
 
     def _refuse(self, refusal: BadMessageError) -> bool:
         """Say why, then read until the client has seen it: closing at once would reset the answer away."""

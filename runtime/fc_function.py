@@ -81,11 +81,14 @@ class FcFunction:
             context.key_headers = keys
         contexts.current.set(context)
         # By these lines FC's console finds the log of a request.
-        if mark and request_id:
+        marked = mark and request_id
+        if marked:
             logs.line(f"FC {mark} Start RequestId: {request_id}")
         reply = call(request, context)
         if reply.pieces is None:
-            _end(mark, request_id, failed=reply.head == _FAILED)
+            if marked:
+                _tell_end(mark, request_id, failed=reply.head == _FAILED)
+            logs.flush()
         return reply
 
     def _route(self, request: Request) -> _Route:
@@ -172,7 +175,9 @@ class FcFunction:
             raise
         finally:
             pieces.close()
-            _end("Invoke", request_id, failed=failed)
+            if request_id:
+                _tell_end("Invoke", request_id, failed=failed)
+            logs.flush()
 
     def _wait(self) -> Handler:
         """The handler, once it is imported. Raises InitError when it could not be."""
@@ -188,12 +193,9 @@ class FcFunction:
         return failure
 
 
-def _end(mark: str, request_id: str, *, failed: bool) -> None:
-    """Close the log of a request."""
-    if mark and request_id:
-        error = ", Error: Unhandled Exception" if failed else ""
-        logs.line(f"FC {mark} End RequestId: {request_id}{error}")
-    logs.flush()
+def _tell_end(mark: str, request_id: str, *, failed: bool) -> None:
+    error = ", Error: Unhandled Exception" if failed else ""
+    logs.line(f"FC {mark} End RequestId: {request_id}{error}")
 
 
 def _constant(

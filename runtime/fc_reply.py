@@ -34,39 +34,41 @@ def send(sock: socket, request: Request, reply: Reply) -> bool:
     """Send a reply to the end; whether the connection stays open. Raises OSError."""
     if reply.pieces is not None:
         return _stream(sock, request, reply, reply.pieces)
-    keep_alive = request.keep_alive
-    _send_whole(sock, reply, head_only=request.method == "HEAD", keep_alive=keep_alive)
+    keep_alive, head_only = request.keep_alive, request.method == "HEAD"
+    head = _head(reply, head_only=head_only, keep_alive=keep_alive)
+    wire.send(sock, head, b"" if head_only or reply.status in _BODILESS else reply.body)
     return keep_alive
 
 
 def refuse(sock: socket, reply: Reply) -> None:
     """Send the last reply of a connection. Raises OSError."""
-    _send_whole(sock, reply, head_only=False, keep_alive=False)
+    wire.send(sock, _head(reply, head_only=False, keep_alive=False), reply.body)
 
 
-def _send_whole(sock: socket, reply: Reply, *, head_only: bool, keep_alive: bool) -> None:
-    start, body, stop = _start(reply), reply.body, _OPEN if keep_alive else _CLOSE
+def _head(reply: Reply, *, head_only: bool, keep_alive: bool) -> bytes:
+    start, stop = _start(reply), _OPEN if keep_alive else _CLOSE
     # Frameworks leave out the body of an answer to HEAD: its length is then not known, rather than 0.
-    if reply.status in _BODILESS or (head_only and not body):
-        wire.send(sock, start + stop, b"")
-    else:
-        head = b"%bContent-Length: %d\r\n%b" % (start, len(body), stop)
-        wire.send(sock, head, b"" if head_only else body)
+    if reply.status in _BODILESS or (head_only and not reply.body):
+        return start + stop
+    return b"%bContent-Length: %d\r\n%b" % (start, len(reply.body), stop)
 
 
 def _start(reply: Reply) -> bytes:
     """Status line and header fields, up to those of the framing."""
     key = reply.status, reply.media_type, reply.head
-    start = _starts.get(key)
-    if start is None:
-        media_type = f"Content-Type: {reply.media_type}\r\n" if reply.media_type else ""
-        status_line = f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, '')}\r\n"
-        start = f"{status_line}{media_type}{reply.head}".encode("latin-1")
-        if len(_starts) >= _KEPT:
-            _starts.clear()
-        if len(start) <= _KEPT_LENGTH:
-            _starts[key] = start
-    return start
+    return _starts.get(key) or _new_start(key)
+
+
+def _new_start(key: tuple[int, str, str]) -> bytes:
+    status, media_type, fields = key
+    line = f"HTTP/1.1 {status} {_REASONS.get(status, '')}\r\n"
+    start = f"{line}Content-Type: {media_type}\r\n{fields}" if media_type else f"{line}{fields}"
+    data = start.encode("latin-1")
+    if len(_starts) >= _KEPT:
+        _starts.clear()
+    if len(data) <= _KEPT_LENGTH:
+        _starts[key] = data
+    return data
 
 
 def _stream(sock: socket, request: Request, reply: Reply, pieces: Generator[bytes, None, None]) -> bool:
