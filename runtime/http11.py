@@ -27,6 +27,8 @@ _CHUNK_LINE_LIMIT = 256
 _CHUNK_DIGITS = 15
 _GROWTH = 1_048_576
 _KEPT_SIZES = 16
+_LAST = b"\r\n0\r\n\r\n"
+"""What follows the data of the last chunk where there are no trailers."""
 _HEX = b"0123456789abcdefABCDEF"
 
 
@@ -177,10 +179,15 @@ class Parser:
         """Decode in place what has come; whether the body is complete. Raw bytes always follow decoded ones."""
         at = self._body_end
         while True:
-            at = self._take(at)
             if self._left:
-                break
+                at = self._take(at)
+                if self._left:
+                    break
             size, after = self._chunk_size(at)
+            if not self._in_chunks and self._is_all(after, size):
+                message.body = self._view[after : after + size]
+                self._start = after + size + len(_LAST)
+                return True
             if size == 0:
                 after = self._after_trailers(after)
             if after < 0:
@@ -195,6 +202,13 @@ class Parser:
         self._view[self._body_end : self._body_end + rest] = self._view[at : self._end]
         self._end = self._body_end + rest
         return False
+
+    def _is_all(self, start: int, size: int) -> bool:
+        """Whether a chunk is the whole body and has come to its end: so the Runtime API sends what is over 2 KB."""
+        stop = start + size
+        if not 0 < size <= self._body_limit or stop + len(_LAST) > self._end:
+            return False
+        return self._data.startswith(_LAST, stop)
 
     def _begin_chunk(self, at: int, size: int) -> None:
         if not self._in_chunks:
