@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 JSON = "application/json"
 OCTETS = "application/octet-stream"
 _GC_PAUSE_BYTES = 65_536
+_BINARY = (bytes, bytearray, memoryview)
 
 _orjson: Any = None
 
@@ -72,13 +73,11 @@ def loads(data: bytes | bytearray | memoryview) -> Any:
         except ValueError:
             pass
     text = str(data, "utf-8")
-    if text[:1] == "\ufeff":
-        text = text[1:]
     try:
         value, end = _scan(text, 0)
     except (StopIteration, SystemError):
         # CPython up to 3.11 raises SystemError for malformed JSON while json.decoder, home of the error, is not loaded.
-        return _json_loads(text)
+        return _json_loads(text.removeprefix("\ufeff"))
     if end != len(text) and text[end:].strip(" \t\r\n"):
         return _json_loads(text)
     return value
@@ -103,7 +102,7 @@ def decode(data: memoryview) -> Any:
 
 def encode(result: Any) -> tuple[bytes, str]:
     """A handler's result as body and media type. Raises MarshalError."""
-    if isinstance(result, (bytes, bytearray, memoryview)):
+    if isinstance(result, _BINARY):
         return bytes(result), OCTETS
     return dumps(result), JSON
 
@@ -134,7 +133,16 @@ def dumps_loosely(value: Any) -> bytes:
     except MarshalError:
         import json
 
-        return json.dumps(value, default=str, skipkeys=True).encode()
+        return json.dumps(_finite(value), default=str, skipkeys=True).encode()
+
+
+def _finite(value: Any) -> Any:
+    """`value` with text for NaN and Infinity, which `json` would write as no JSON at all."""
+    if isinstance(value, dict):
+        return {key: _finite(member) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(member) for member in value]
+    return str(value) if isinstance(value, float) and value - value != 0 else value
 
 
 def _with_objects(value: Any) -> Any:
@@ -204,7 +212,7 @@ def _beyond_json(value: Any) -> Any:
     if _is(value, "uuid", "UUID"):
         return str(value)
     if _is(value, "enum", "Enum"):
-        return value.value
+        return _objects(value.value)
     if hasattr(type(value), "__dataclass_fields__"):
         fields = sys.modules["dataclasses"].fields(value)
         return {field.name: _objects(getattr(value, field.name)) for field in fields}

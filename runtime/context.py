@@ -20,40 +20,50 @@ if TYPE_CHECKING:
 class Function:
     """What stays the same for the life of the process, read from the environment once."""
 
-    __slots__ = ("account_id", "cloud", "fields", "log_group", "log_stream", "memory_mb", "name", "region", "version")
+    __slots__ = (
+        "account_id",
+        "cloud",
+        "function_name",
+        "function_version",
+        "invoked_function_arn",
+        "log_group_name",
+        "log_stream_name",
+        "memory_limit_in_mb",
+        "region",
+    )
 
     def __init__(self, cloud: Literal["aws", "alibaba"], environ: Mapping[str, str]) -> None:
         def first(*names: str) -> str:
             return next((environ[name] for name in names if environ.get(name)), "")
 
         self.cloud: Literal["aws", "alibaba"] = cloud
-        self.name = first("AWS_LAMBDA_FUNCTION_NAME", "FC_FUNCTION_NAME")
-        self.version = first("AWS_LAMBDA_FUNCTION_VERSION", "FC_FUNCTION_VERSION", "FC_VER_ID")
-        self.memory_mb = first("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "FC_FUNCTION_MEMORY_SIZE")
+        self.function_name = first("AWS_LAMBDA_FUNCTION_NAME", "FC_FUNCTION_NAME")
+        self.function_version = first("AWS_LAMBDA_FUNCTION_VERSION", "FC_FUNCTION_VERSION", "FC_VER_ID")
+        self.memory_limit_in_mb = first("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "FC_FUNCTION_MEMORY_SIZE")
         self.region = first("AWS_REGION", "AWS_DEFAULT_REGION", "FC_REGION")
         self.account_id = first("FC_ACCOUNT_ID")
-        self.log_group = first("AWS_LAMBDA_LOG_GROUP_NAME")
-        self.log_stream = first("AWS_LAMBDA_LOG_STREAM_NAME", "FC_INSTANCE_ID")
-        self.fields: dict[str, Any] = {
-            "cloud": cloud,
-            "function_name": self.name,
-            "function_version": self.version,
-            "memory_limit_in_mb": self.memory_mb,
-            "region": self.region,
-            "account_id": self.account_id,
-            "log_group_name": self.log_group,
-            "log_stream_name": self.log_stream,
-            "invoked_function_arn": "",
-        }
-        """The attributes that every context begins with."""
+        self.log_group_name = first("AWS_LAMBDA_LOG_GROUP_NAME")
+        self.log_stream_name = first("AWS_LAMBDA_LOG_STREAM_NAME", "FC_INSTANCE_ID")
+        self.invoked_function_arn = ""
 
     def called(self, fields: Mapping[str, str]) -> Function:
-        """This function as one caller names it; `fields`: attributes of the context that differ."""
+        """This function as one caller names it; `fields`: attributes that differ."""
         copy = Function.__new__(Function)
         for name in Function.__slots__:
-            setattr(copy, name, getattr(self, name))
-        copy.fields = {**self.fields, **fields}
+            setattr(copy, name, fields.get(name, getattr(self, name)))
         return copy
+
+
+class _OfFunction:
+    """An attribute of the context that its function holds, until a handler sets it anew."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, context: Context | None, owner: type[Context]) -> Any:
+        return self if context is None else getattr(context._function, self._name)  # noqa: SLF001
 
 
 class Credentials:
@@ -131,8 +141,7 @@ class Context:
 
     def __init__(self, function: Function, request_id: str, deadline_ms: float) -> None:
         """`deadline_ms`: milliseconds since the epoch at which the cloud ends the invocation."""
-        # One copy of a dict: setting each would cost as much as all the rest of a context.
-        self.__dict__ = function.fields.copy()
+        self._function = function
         self.request_id = self.aws_request_id = request_id
         self.deadline_ms = deadline_ms
 
@@ -192,6 +201,10 @@ class Context:
     def __repr__(self) -> str:
         return f"Context(cloud={self.cloud!r}, request_id={self.request_id!r}, function_name={self.function_name!r})"
 
+
+for _name in Function.__slots__:
+    # Copying them into each context would cost as much as all the rest of it.
+    setattr(Context, _name, _OfFunction(_name))
 
 current: ContextVar[Context | None] = ContextVar("isthmus_context", default=None)
 """The invocation that this thread or task works for."""

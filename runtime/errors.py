@@ -17,6 +17,8 @@ _MESSAGE_LIMIT = 65_536
 """Characters of a message: the body must stay below each cloud's limit whatever was raised."""
 _ENTRIES = 100
 """Stack entries kept at either end of a long trace."""
+_TRACE_LIMIT = 131_072
+"""Characters of all entries together, for the same reason."""
 _CHAIN = 20
 """Exceptions described of one chain or group."""
 _XRAY_LIMIT = 65_536
@@ -60,12 +62,28 @@ class Failure:
 
 
 def describe(error: BaseException) -> Failure:
-    """Everything that is to be told of `error`; without a trace where even that fails (as after MemoryError)."""
+    """Everything that is to be told of `error`; the bare facts where that fails, such as without memory or files."""
     try:
         return _described(error)
     except BaseException as second:  # noqa: BLE001 - a failure that cannot be described must still be reported
         name = getattr(type(error), "__name__", "Exception")
-        return Failure(name, "", [], log=f"{name}, and describing it failed: {type(second).__name__}")
+        message, frames = _text(error), _bare_frames(error)
+        note = f"{name}: {message}, and describing it failed: {type(second).__name__}"
+        return Failure(name, message, frames, log="".join([*frames, note]))
+
+
+def _bare_frames(error: BaseException) -> list[str]:
+    """Frames without source lines, for which nothing is imported or read."""
+    frames: list[str] = []
+    try:
+        trace = _from_user(error.__traceback__)
+        while trace is not None and len(frames) < _ENTRIES:
+            code = trace.tb_frame.f_code
+            frames.append(f'  File "{code.co_filename}", line {trace.tb_lineno}, in {code.co_name}\n')
+            trace = trace.tb_next
+    except BaseException:  # noqa: BLE001 - what is there is enough
+        return frames
+    return frames
 
 
 def _described(error: BaseException) -> Failure:
@@ -115,7 +133,12 @@ def _cropped(entries: list[str]) -> list[str]:
     if len(entries) > 2 * _ENTRIES:
         left_out = f"  … {len(entries) - 2 * _ENTRIES} entries left out …\n"
         entries = [*entries[:_ENTRIES], left_out, *entries[-_ENTRIES:]]
-    return [_short(entry) for entry in entries]
+    kept: list[str] = []
+    room = _TRACE_LIMIT
+    for entry in entries:
+        kept.append(_short(entry)[:room])
+        room -= len(kept[-1])
+    return [entry for entry in kept if entry]
 
 
 def _from_user(frames: TracebackType | None) -> TracebackType | None:

@@ -57,12 +57,22 @@ class Connection:
 
         `ended`: the client has sent its last byte, and all must be read to come to the end.
         """
-        try:
-            return self._drain() if self._draining else self._read_and_answer(ended=ended)
-        except BadMessageError as refusal:
-            return self._refuse(refusal)
-        except OSError:
-            return False
+        if self._draining:
+            return self._drain()
+        more = True
+        while more:
+            space = self._parser.space()
+            try:
+                count = self.sock.recv_into(space, 0, _socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return True
+            except OSError:
+                return False
+            if count == 0 or not self._take(count):
+                return False
+            # A short read has emptied the socket; of what comes later, epoll tells anew.
+            more = (ended or count == len(space)) and not self._draining
+        return True
 
     def await_request(self) -> bool | None:
         """Wait for the next piece of a request and answer it if it is whole; whether the connection stays open.
@@ -75,12 +85,7 @@ class Connection:
             return None
         except OSError:
             return False
-        try:
-            return count > 0 and self._take(count)
-        except BadMessageError as refusal:
-            return self._refuse(refusal)
-        except OSError:
-            return False
+        return count > 0 and self._take(count)
 
     def _drain(self) -> bool:
         try:
@@ -90,32 +95,26 @@ class Connection:
             return True
         return False
 
-    def _read_and_answer(self, *, ended: bool) -> bool:
-        more = True
-        while more:
-            space = self._parser.space()
-            try:
-                count = self.sock.recv_into(space, 0, _socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                break
-            if count == 0:
-                return False
-            # A short read has emptied the socket; of what comes later, epoll tells anew.
-            more = ended or count == len(space)
-            if not self._take(count):
-                return False
-        return True
-
     def _take(self, count: int) -> bool:
         """Answer what the `count` bytes that came make complete; whether the connection stays open."""
-        parser = self._parser
+        parser, sock = self._parser, self.sock
         parser.received(count)
-        while (request := parser.next()) is not None:
-            self.deadline = 0.0
-            if not self._respond(request):
-                return False
-        if not parser.empty:
-            self._set_deadline()
+        try:
+            while (request := parser.next()) is not None:
+                self.deadline = 0.0
+                self.answering = True
+                stays = fc_reply.send(sock, request, self._answer(request, sock))
+                self.answering = False
+                if parser.grown:
+                    parser.trim()
+                if not stays:
+                    return False
+            if not parser.empty:
+                self._set_deadline()
+        except BadMessageError as refusal:
+            return self._refuse(refusal)
+        except OSError:
+            return False
         return True
 
     def _set_deadline(self) -> None:
@@ -127,16 +126,6 @@ class Connection:
         if message.expects_continue and message is not self._promised:
             self._promised = message
             self.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def _respond(self, request: Request) -> bool:
-        """Answer; whether the connection stays open."""
-        self.answering = True
-        try:
-            keep_alive = fc_reply.send(self.sock, request, self._answer(request, self.sock))
-        finally:
-            self.answering = False
-        self._parser.trim()
-        return keep_alive
 
     def _refuse(self, refusal: BadMessageError) -> bool:
         """Say why, then read until the client has seen it: closing at once would reset the answer away."""

@@ -24,25 +24,51 @@ _REASONS = {
 }  # fmt: skip
 
 
+_OPEN, _CLOSE = b"Connection: keep-alive\r\n\r\n", b"Connection: close\r\n\r\n"
+_KEPT, _KEPT_LENGTH = 64, 256
+_starts: dict[tuple[int, str, str], bytes] = {}
+"""Heads sent lately, without what tells where the reply ends."""
+
+
 def send(sock: socket, request: Request, reply: Reply) -> bool:
     """Send a reply to the end; whether the connection stays open. Raises OSError."""
     if reply.pieces is not None:
         return _stream(sock, request, reply, reply.pieces)
-    _send_whole(sock, reply, head_only=request.method == "HEAD", keep_alive=request.keep_alive)
-    return request.keep_alive
+    keep_alive, head_only = request.keep_alive, request.method == "HEAD"
+    head = _head(reply, head_only=head_only, keep_alive=keep_alive)
+    wire.send(sock, head, b"" if head_only or reply.status in _BODILESS else reply.body)
+    return keep_alive
 
 
 def refuse(sock: socket, reply: Reply) -> None:
     """Send the last reply of a connection. Raises OSError."""
-    _send_whole(sock, reply, head_only=False, keep_alive=False)
+    wire.send(sock, _head(reply, head_only=False, keep_alive=False), reply.body)
 
 
-def _send_whole(sock: socket, reply: Reply, *, head_only: bool, keep_alive: bool) -> None:
-    status = reply.status
-    length = "" if status in _BODILESS else f"Content-Length: {len(reply.body)}\r\n"
-    connection = "keep-alive" if keep_alive else "close"
-    head = f"HTTP/1.1 {status} {_REASONS.get(status, '')}\r\n{reply.head}{length}Connection: {connection}\r\n\r\n"
-    wire.send(sock, head.encode("latin-1"), b"" if head_only or not length else reply.body)
+def _head(reply: Reply, *, head_only: bool, keep_alive: bool) -> bytes:
+    start, stop = _start(reply), _OPEN if keep_alive else _CLOSE
+    # Frameworks leave out the body of an answer to HEAD: its length is then not known, rather than 0.
+    if reply.status in _BODILESS or (head_only and not reply.body):
+        return start + stop
+    return b"%bContent-Length: %d\r\n%b" % (start, len(reply.body), stop)
+
+
+def _start(reply: Reply) -> bytes:
+    """Status line and header fields, up to those of the framing."""
+    key = reply.status, reply.media_type, reply.head
+    return _starts.get(key) or _new_start(key)
+
+
+def _new_start(key: tuple[int, str, str]) -> bytes:
+    status, media_type, fields = key
+    line = f"HTTP/1.1 {status} {_REASONS.get(status, '')}\r\n"
+    start = f"{line}Content-Type: {media_type}\r\n{fields}" if media_type else f"{line}{fields}"
+    data = start.encode("latin-1")
+    if len(_starts) >= _KEPT:
+        _starts.clear()
+    if len(data) <= _KEPT_LENGTH:
+        _starts[key] = data
+    return data
 
 
 def _stream(sock: socket, request: Request, reply: Reply, pieces: Generator[bytes, None, None]) -> bool:
@@ -70,7 +96,5 @@ def _stream(sock: socket, request: Request, reply: Reply, pieces: Generator[byte
 
 
 def _stream_head(reply: Reply, *, chunked: bool, keep_alive: bool) -> bytes:
-    coding = "Transfer-Encoding: chunked\r\n" if chunked and reply.status not in _BODILESS else ""
-    connection = "keep-alive" if keep_alive else "close"
-    head = f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, '')}\r\n{reply.head}{coding}"
-    return f"{head}Connection: {connection}\r\n\r\n".encode("latin-1")
+    coding = b"Transfer-Encoding: chunked\r\n" if chunked and reply.status not in _BODILESS else b""
+    return _start(reply) + coding + (_OPEN if keep_alive else _CLOSE)

@@ -4,8 +4,9 @@ At most two threads wait on one epoll; whichever wakes reads the request and run
 request changes threads never. When the last waiting thread takes work, another takes its place: threads grow only
 with handlers that block. The main thread imports the handler, then keeps time and takes signals.
 
-Until a handler is seen to block, a few threads take many connections at once from the kernel, and the main thread
-watches whether they come to them. A sole connection has its thread wait on it alone.
+Until a handler is seen to block, a single thread takes many connections at once from the kernel, since a second one
+could only hold up what it took until the first lets go of the interpreter; the main thread watches whether it comes to
+them. A sole connection has its thread wait on it alone.
 
 A connection is never closed first while the client behaves: FC reuses them and fails a POST that meets a close
 (Function Compute, "Principles of custom runtimes": keep-alive).
@@ -15,7 +16,6 @@ from __future__ import annotations
 
 import _socket
 import _thread
-import gc
 import os
 import select
 import sys
@@ -33,13 +33,16 @@ if TYPE_CHECKING:
     from runtime.http_head import Request
     from runtime.web import Reply
 
-POLLERS = 2
 BATCH = 32
-"""Connections that a thread takes over from the kernel at once, as long as no handler blocks."""
-FEW_THREADS = 4
-"""What is enough as long as no handler blocks. Each takes some 150 KB beside its stack."""
+"""Connections that the one thread takes over from the kernel at once, as long as no handler blocks."""
+POLLERS = 2
+"""Threads that wait at most, each for one connection, once a handler has blocked."""
 TICK_SECONDS = 0.01
 """How often the main thread looks whether handlers block, while requests wait."""
+SLOW_REQUESTS = 20
+"""Requests in a tick below which the one thread counts as slow: each takes it half a millisecond or more."""
+SLOW_TICKS = 10
+"""So many slow ticks in a row are no mood of the processor. One in which nothing at all was done counts for five."""
 MAX_THREADS = 256
 """FC runs up to 200 requests at once in one instance; the rest answers life cycle calls beside them."""
 STAY_SECONDS = 1
@@ -69,7 +72,7 @@ class Server:
         """What was taken from the kernel and is not yet attended to, oldest first."""
         self._served = 0
         self._seen = 0
-        self._stuck_ticks = 0
+        self._slow_ticks = 0
         self._idle_ticks = 0
         self._watched = False
         self._wake: Callable[[], None] | None = None
@@ -92,15 +95,17 @@ class Server:
                 self._tick()
 
     def _tick(self) -> None:
-        """Where work has waited for two ticks and none was done, handlers block: from now on each gets its thread.
+        """Where work waits and too little is done, handlers block: from now on each gets its thread.
 
         When nothing has waited for a second, this thread sleeps longer again.
         """
-        waits, moved = self._does_work_wait(), self._served != self._seen
-        self._seen = self._served
-        self._stuck_ticks = self._stuck_ticks + 1 if waits and not moved else 0
+        waits, done = self._does_work_wait(), self._served - self._seen
+        self._seen += done
+        slow = 0 if done >= SLOW_REQUESTS else 1 if done else 5
+        self._slow_ticks = self._slow_ticks + slow if waits and slow else 0
         self._idle_ticks = 0 if waits else self._idle_ticks + 1
-        if self._stuck_ticks == 2:
+        if self._slow_ticks >= SLOW_TICKS:
+            self._slow_ticks = 0
             self._batch = 1
             with self._lock:
                 for _ in range(max(1, len(self._waiting))):
@@ -112,11 +117,6 @@ class Server:
 
     def _does_work_wait(self) -> bool:
         return bool(self._waiting) or self._pollers == 0
-
-    def _have_watched(self) -> None:
-        if not self._watched and self._wake is not None:
-            self._watched = True
-            self._wake()
 
     def _end_stalled(self) -> None:
         """Cut connections whose message has not gone on in time."""
@@ -142,33 +142,38 @@ class Server:
         gate.acquire()
         poll, lock, waiting = self._epoll.poll, self._lock, self._waiting
         while True:
-            try:
-                event = waiting.popleft()
-            except IndexError:
-                event, *others = poll(-1, self._batch)
-                if others:
-                    waiting.extend(others)
-                    self._have_watched()
+            if not waiting:
+                waiting.extend(poll(-1, self._batch))
             with lock:
                 self._pollers -= 1
                 if self._pollers == 0:
-                    self._ensure_poller()
-            self._serve(*event)
-            with lock:
+                    self._replace_poller()
+            while waiting:
+                try:
+                    event = waiting.popleft()
+                except IndexError:
+                    break  # another thread was faster
+                self._serve(*event)
                 self._served += 1
-                if self._pollers < POLLERS:
+            with lock:
+                if self._pollers < (POLLERS if self._batch == 1 else 1):
                     self._pollers += 1
                     continue
                 self._parked.append(gate)
             gate.acquire()
 
+    def _replace_poller(self) -> None:
+        """With the lock held: see to it that work is attended to although nobody waits for it any more."""
+        if self._batch == 1:
+            self._ensure_poller()
+        elif not self._watched and self._wake is not None:
+            self._watched = True
+            self._wake()
+
     def _ensure_poller(self) -> None:
         """With the lock held: let one more thread wait for work, a parked one or else a new one."""
         if self._parked:
             self._parked.pop().release()
-        elif self._batch > 1 and self._threads >= FEW_THREADS:
-            self._have_watched()
-            return
         elif self._threads < MAX_THREADS and self._spawn():
             self._threads += 1
         else:
@@ -183,14 +188,12 @@ class Server:
             return False
         return True
 
-    def _answer_unless_forked(self, request: Request, caller: _socket.socket) -> Reply:
-        reply = self._answer(request, caller)
-        if self._forked:
-            os._exit(1)  # a child that a handler forked came back here: it must not speak for its parent
-        return reply
-
     def _disown(self) -> None:
+        """In a child that a handler forked: the connections are its parent's, to answer and to end."""
         self._forked = True
+        self._listener.close()
+        for connection in self._connections.values():
+            connection.sock.close()
 
     def _serve(self, descriptor: int, events: int) -> None:
         connection = self._connections.get(descriptor)
@@ -213,7 +216,7 @@ class Server:
             connection.attended = True
         while events:
             stays = connection.converse(ended=events & _ENDED != 0)
-            if stays and self._is_alone(connection):
+            if stays and len(self._connections) == 1:
                 stays = self._stay(connection)
             if not stays:
                 self._close(connection)
@@ -229,6 +232,8 @@ class Server:
 
     def _stay(self, connection: Connection) -> bool:
         """Wait on the only connection itself, which costs less than to be told of it; whether it stays open."""
+        if not self._is_alone(connection):
+            return True
         with self._lock:
             if self._pollers == 0:
                 self._ensure_poller()
@@ -250,7 +255,8 @@ class Server:
             while True:
                 descriptor, _ = self._listener._accept()  # pyright: ignore[reportAttributeAccessIssue] # noqa: SLF001
                 sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, descriptor)
-                self._connections[descriptor] = Connection(sock, self._answer_unless_forked)
+                sock.settimeout(None)  # whatever `socket.setdefaulttimeout` the handler called
+                self._connections[descriptor] = Connection(sock, self._answer)
                 self._epoll.register(descriptor, _READABLE)
         except BlockingIOError:
             pass
@@ -263,6 +269,8 @@ class Server:
         _quietly(self._epoll.modify, self._listener.fileno(), _ONCE_READABLE)
 
     def _close(self, connection: Connection) -> None:
+        if self._forked:
+            os._exit(1)  # the child came back here: with a closed socket, whatever it does next ends the connection
         self._connections.pop(connection.sock.fileno(), None)
         connection.sock.close()
 
@@ -284,7 +292,6 @@ def run() -> int:
     server = Server(listener, function.answer)
     server.start()
     function.load()
-    gc.freeze()
     server.watch(stopped)
     server.stop(STOP_SECONDS)
     hooks.run_shutdown("alibaba")

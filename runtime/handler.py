@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+
+from runtime.codec import use_orjson
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +19,10 @@ if TYPE_CHECKING:
 
 URL_STREAMS = os.environ.get("ISTHMUS_INVOKE_MODE") == "RESPONSE_STREAM"
 """Whether the Lambda function URL in front passes pieces on: its invoke mode, which a function cannot see by itself."""
-_PLAIN = frozenset({dict, list, tuple, str, bytes, int, float, bool, type(None)})
+PLAIN = frozenset({dict, list, tuple, str, bytes, int, float, bool, type(None)})
+"""Types of what is a result itself; any other may have to be `settled` first."""
+_IMPORT_ALLOCATIONS = 100_000
+"""Objects that an import may make before the collector looks for cycles among them."""
 
 
 class HandlerError(Exception):
@@ -28,10 +34,25 @@ class HandlerError(Exception):
 
 
 def load(name: str) -> Handler:
-    """Import `package.module.function` (or AWS's `package/module.function`).
+    """Import `package.module.function` (or AWS's `package/module.function`), and orjson where the handler has it.
 
     Raises HandlerError, or what the module itself raises while it is imported.
     """
+    # Collections take a twelfth of an import's time and find next to nothing.
+    thresholds = gc.get_threshold()
+    gc.set_threshold(_IMPORT_ALLOCATIONS, *thresholds[1:])
+    try:
+        handler = _found(name)
+        use_orjson()
+        return handler
+    finally:
+        # What is there now stays, and no later collection need look at it.
+        gc.freeze()
+        if gc.get_threshold()[0] == _IMPORT_ALLOCATIONS:  # else the handler's own setting stands
+            gc.set_threshold(*thresholds)
+
+
+def _found(name: str) -> Handler:
     module_name, _, function_name = name.replace("/", ".").rpartition(".")
     if not module_name or not function_name:
         raise HandlerError("MalformedHandlerName", f"Bad handler {name!r}: write it as package.module.function")
@@ -63,7 +84,7 @@ def settled(result: Any, *, shared_loop: bool) -> Any:
 
     `shared_loop`: on the one event loop that all threads share, else on a loop of this thread's own.
     """
-    if type(result) in _PLAIN or not hasattr(result, "__await__"):
+    if not hasattr(result, "__await__"):
         return result
     from runtime import aio
 
@@ -76,7 +97,7 @@ def is_streamed(result: Any) -> bool:
     if kind is dict:
         body = result.get("body")
         return body is not None and type(body) is not str and "statusCode" in result and _iterates(body)
-    return kind not in _PLAIN and _iterates(result)
+    return kind not in PLAIN and _iterates(result)
 
 
 def _iterates(value: Any) -> bool:

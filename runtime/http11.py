@@ -8,6 +8,7 @@ view of that buffer, so that neither a Content-Length body nor a single chunk is
 from __future__ import annotations
 
 from runtime.http_head import (
+    CHUNKED,
     FIELD_BYTES,
     HEAD_LIMIT,
     UNTIL_CLOSE,
@@ -19,13 +20,15 @@ from runtime.http_head import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from runtime.http_head import Message, Reader, Request, Response
+    from runtime.http_head import Message, Reader, Request, Response, Shape
 
 
 _CHUNK_LINE_LIMIT = 256
 _CHUNK_DIGITS = 15
 _GROWTH = 1_048_576
 _KEPT_SIZES = 16
+_LAST = b"\r\n0\r\n\r\n"
+"""What follows the data of the last chunk where there are no trailers."""
 _HEX = b"0123456789abcdefABCDEF"
 
 
@@ -46,7 +49,9 @@ class Parser:
         self._body_end = 0  # of what is decoded of a chunked body
         self._end = 0  # of what was received
         self._left = 0  # bytes that the current chunk still lacks
-        self._head_length = 0  # of the last message
+        self.grown = False
+        """Whether a large message has made the buffer larger than it was at first; see `trim`."""
+        self._shape: Shape | None = None  # of the last message's head
 
     @property
     def empty(self) -> bool:
@@ -77,6 +82,8 @@ class Parser:
         """The next complete message, or None when bytes are missing. Raises BadMessageError."""
         message = self._message
         if message is None:
+            if self._start == self._end:
+                return None
             message = self._next_head()
             if message is None:
                 return None
@@ -117,6 +124,7 @@ class Parser:
             self._view = memoryview(self._data)
             self._view[: len(rest)] = rest
             self._start, self._end = 0, len(rest)
+            self.grown = False
 
     def _to_front(self) -> None:
         rest = self._end - self._start
@@ -131,6 +139,7 @@ class Parser:
         view = memoryview(data)
         view[: self._end] = self._view[: self._end]
         self._data, self._view = data, view
+        self.grown = True
 
     def _missing(self) -> int:
         if self._message is None:
@@ -138,32 +147,30 @@ class Parser:
         return self._left if self._message.length < 0 else self._start + self._message.length - self._end
 
     def _next_head(self) -> Message | None:
-        start, end = self._start, self._end
-        if start == end:
-            return None
-        message = None
-        stop = start + self._head_length
-        if stop + 4 <= end and self._data.startswith(b"\r\n\r\n", stop):
-            # What is like a whole head cannot hold the end of an earlier one.
-            message = self._reader.recall(str(self._view[start:stop], "latin-1"))
+        start, end, shape = self._start, self._end, self._shape
+        stop = end + 1 if shape is None else start + shape.size
+        # What is like a whole head cannot hold the end of an earlier one.
+        message = shape.read(self._data, start) if shape is not None and stop <= end else None
         if message is None:
-            stop = self._data.find(b"\r\n\r\n", start, end)
-            if stop < 0 or stop - start > HEAD_LIMIT:
+            stop = self._data.find(b"\r\n\r\n", start, end) + 4
+            if stop < 4 or stop - start > HEAD_LIMIT + 4:
                 self._check_partial_head(start, end)
                 return None
-            message = self._reader.read(str(self._view[start:stop], "latin-1"))
-            self._head_length = stop - start
+            message, self._shape = self._reader.read(bytes(self._view[start:stop]))
         if message.length > self._body_limit:
             raise BadMessageError(413, "the body is too large")
-        self._start = self._body_end = stop + 4
-        self._in_chunks = False
-        self._left = 0
+        self._start = stop
+        if message.length == CHUNKED:
+            self._body_end = stop
+            self._in_chunks = False
+            self._left = 0
         self._message = message
         return message
 
     def _check_partial_head(self, start: int, end: int) -> None:
         if end - start > HEAD_LIMIT:
-            within_first_line = self._data.find(b"\r\n", start + 2, start + HEAD_LIMIT) < 0
+            is_head = self._message is None  # else the trailers of one
+            within_first_line = is_head and self._data.find(b"\r\n", start + 2, start + HEAD_LIMIT) < 0
             raise BadMessageError(414 if within_first_line else 431, "the head is too large")
         if self._data.count(b"\n", start, end) != self._data.count(b"\r\n", start, end):
             raise BadMessageError(400, "a bare line feed")
@@ -172,10 +179,15 @@ class Parser:
         """Decode in place what has come; whether the body is complete. Raw bytes always follow decoded ones."""
         at = self._body_end
         while True:
-            at = self._take(at)
             if self._left:
-                break
+                at = self._take(at)
+                if self._left:
+                    break
             size, after = self._chunk_size(at)
+            if not self._in_chunks and self._is_all(after, size):
+                message.body = self._view[after : after + size]
+                self._start = after + size + len(_LAST)
+                return True
             if size == 0:
                 after = self._after_trailers(after)
             if after < 0:
@@ -190,6 +202,13 @@ class Parser:
         self._view[self._body_end : self._body_end + rest] = self._view[at : self._end]
         self._end = self._body_end + rest
         return False
+
+    def _is_all(self, start: int, size: int) -> bool:
+        """Whether a chunk is the whole body and has come to its end: so the Runtime API sends what is over 2 KB."""
+        stop = start + size
+        if not 0 < size <= self._body_limit or stop + len(_LAST) > self._end:
+            return False
+        return self._data.startswith(_LAST, stop)
 
     def _begin_chunk(self, at: int, size: int) -> None:
         if not self._in_chunks:

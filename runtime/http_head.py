@@ -6,15 +6,13 @@ differs only in fields such as the request id is that head with other values, an
 
 from __future__ import annotations
 
-from _operator import itemgetter
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    _Parts = tuple[Callable[[str], Any], tuple[str, ...], Callable[[str], Any], list[str], bool]
-    """Takes what stays the same out of a head, and that; takes values out, and their keys; whether one is a length."""
+    _Parts = tuple[Callable[[bytes | bytearray, int], tuple[bytes, ...]], tuple[bytes, ...], list[str]]
+    """Cuts a head into what stays the same and values, in turns; what stays the same; keys of the values."""
 
 HEAD_LIMIT = 65_536
 """Bytes of a start line with its header fields; also of a trailer section."""
@@ -97,7 +95,8 @@ class Request(Message):
     __slots__ = ("expects_continue", "method", "target")
     method: str
     target: str
-    """As sent: a path that starts with `/` (with its query), an absolute http URL, or `*`."""
+    """As sent: a path that starts with `/` (with its query), an absolute http URL (whose host is then the one in
+    `headers`), or `*`."""
 
     def __init__(self, head: str) -> None:
         line, self.headers = _head(head.removeprefix("\r\n"))
@@ -109,12 +108,14 @@ class Request(Message):
             raise BadMessageError(400, "malformed method")
         if not (self.target.isascii() and self.target.isprintable()):
             raise BadMessageError(400, "malformed request target")
-        if self.target[:1] != "/" and self.target != "*" and self.target[:7].lower() != "http://":
-            raise BadMessageError(400, "unsupported form of request target")
         minor = _minor_version(version)
         if minor == 1 and "host" not in self.headers:
             raise BadMessageError(400, "no Host")
-        expectation = self.headers.get("expect")
+        if self.target[:1] != "/" and self.target != "*":
+            # It counts, whatever the field says (RFC 9112, 3.2.2).
+            self.headers["host"] = _authority(self.target)
+        # A client of HTTP/1.0 would take the interim answer for the final one (RFC 9110, 10.1.1).
+        expectation = self.headers.get("expect") if minor == 1 else None
         self.expects_continue = expectation is not None
         """Whether the client waits for `100 Continue` before it sends the body (RFC 9110, 10.1.1)."""
         if expectation is not None and expectation.lower() != "100-continue":
@@ -150,35 +151,37 @@ class Response(Message):
         return copy
 
 
-class _Shape:
+class Shape:
     """A head that was accepted, and where heads like it may differ."""
 
-    __slots__ = ("_head", "_message", "_parts")
+    __slots__ = ("_head", "_message", "_parts", "_sized", "size")
 
-    def __init__(self, head: str, message: Message) -> None:
+    def __init__(self, head: bytes, message: Message) -> None:
         self._head = head
+        self.size = len(head)
+        """Bytes of such a head, with the empty line that ends it."""
         # Without the body, which is in a buffer that must not be kept.
         self._message = message.again(message.headers)
         self._parts: _Parts | None = None
+        self._sized = False
 
-    def read(self, head: str) -> Message | None:
-        """What taking `head`, of the same length, apart would give; None where only that can tell."""
-        if head == self._head:
-            return self._message.again(self._message.headers.copy())
-        parts = self._parts or self._split()
-        fixed_of, fixed, values_of, keys, sized = parts
-        if fixed_of(head) != fixed:
-            return None
-        values = values_of(head)
-        joined = "".join(values)
-        # Blanks might be around a value, and are not part of it then.
-        if " " in joined or not joined.isprintable():
+    def read(self, data: bytes | bytearray, start: int) -> Message | None:
+        """What taking the head at `start`, of the same size, apart would give; None where only that can tell."""
+        cut, fixed, keys = self._parts or self._split()
+        pieces = cut(data, start)
+        if pieces[::2] != fixed:
             return None
         headers = self._message.headers.copy()
-        for key, value in zip(keys, values):  # noqa: B905 - `strict` costs more than the loop
-            headers[key] = value
+        if keys:
+            text = str(b" ".join(pieces[1::2]), "latin-1")
+            values = text.split(" ")
+            # Blanks might be around a value, and are not part of it then.
+            if len(values) != len(keys) or not text.isprintable():
+                return None
+            for key, value in zip(keys, values):  # noqa: B905 - `strict` costs more than the loop
+                headers[key] = value
         message = self._message.again(headers)
-        if sized:
+        if self._sized:
             length = headers["content-length"]
             if not length.isdecimal():
                 return None
@@ -186,23 +189,23 @@ class _Shape:
         return message
 
     def _split(self) -> _Parts:
-        fixed: list[slice] = []
-        varying: dict[str, slice] = {}
+        from _struct import Struct  # `struct`, without what it imports for its documentation
+
+        sizes: list[int] = []
+        keys: list[str] = []
         begun = stop = 0
-        for line in self._head.split("\r\n"):
+        for line in str(self._head, "latin-1").split("\r\n"):
             name, colon, value = line.partition(": ")
             start, stop = stop + len(name) + len(colon), stop + len(line) + 2
             key = name.lower()
             if key in _VARYING and self._may_vary(key, value):
-                fixed.append(slice(begun, start))
+                sizes += [start - begun, len(value)]
                 begun = stop - 2
-                varying[key] = slice(start, begun)
-        # More than there are, since of one alone `itemgetter` would make no tuple.
-        fixed += [slice(begun, None), slice(0)]
-        values = [*varying.values(), slice(0), slice(0)]
-        fixed_of = itemgetter(*fixed)
-        parts = fixed_of, fixed_of(self._head), itemgetter(*values), [*varying], "content-length" in varying
-        self._parts = parts
+                keys.append(key)
+        sizes.append(self.size - begun)
+        cut = Struct("".join(f"{size}s" for size in sizes)).unpack_from
+        self._sized = "content-length" in keys
+        self._parts = parts = cut, cut(self._head, 0)[::2], keys
         return parts
 
     def _may_vary(self, key: str, value: str) -> bool:
@@ -217,27 +220,37 @@ class Reader:
 
     def __init__(self, parse: Callable[[str], Message]) -> None:
         self._parse = parse
-        self._shapes: dict[int, _Shape] = {}
+        self._shapes: dict[int, Shape] = {}
 
-    def read(self, head: str) -> Message:
-        """The message without its body. Raises BadMessageError."""
-        message = self.recall(head)
-        if message is None:
-            message = self._parse(head)
-            if len(head) <= _SHAPE_LENGTH:
-                if len(self._shapes) >= _SHAPES:
-                    self._shapes.clear()
-                self._shapes[len(head)] = _Shape(head, message)
-        return message
+    def read(self, head: bytes) -> tuple[Message, Shape | None]:
+        """The message without its body, and the shape that heads like it have; `head` ends in an empty line.
 
-    def recall(self, head: str) -> Message | None:
-        """The same, if `head` is like one that was read."""
+        Raises BadMessageError.
+        """
         shape = self._shapes.get(len(head))
-        return None if shape is None else shape.read(head)
+        message = None if shape is None else shape.read(head, 0)
+        if message is None:
+            message = self._parse(str(head[:-4], "latin-1"))
+            shape = self._remember(head, message) if len(head) <= _SHAPE_LENGTH else None
+        return message, shape
+
+    def _remember(self, head: bytes, message: Message) -> Shape:
+        if len(self._shapes) >= _SHAPES:
+            self._shapes.clear()
+        shape = self._shapes[len(head)] = Shape(head, message)
+        return shape
 
 
 requests = Reader(Request)
 responses = Reader(Response)
+
+
+def _authority(target: str) -> str:
+    """Host and port of an absolute http URL (RFC 9110, 4.2: neither without a host nor with user information)."""
+    authority = target[7:].replace("?", "/").partition("/")[0]
+    if target[:7].lower() != "http://" or not authority or "@" in authority:
+        raise BadMessageError(400, "unsupported form of request target")
+    return authority
 
 
 def is_token(text: str) -> bool:

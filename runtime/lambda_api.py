@@ -51,7 +51,7 @@ class RuntimeApi:
         host, _, port = address.rpartition(":")
         self._address = (host, int(port))
         self._socket: _socket.socket | None = None
-        self._parser = ResponseParser(size=_BUFFER, body_limit=_MAX_EVENT)
+        self._parser: ResponseParser
         self._abandoned = False
         self._accepted_data = b""
         """The last 202 as it came, in one piece: within one second, all are the same."""
@@ -66,15 +66,17 @@ class RuntimeApi:
     def next(self) -> Response:
         """Wait for the next invocation. Its body is valid until the next call of any method. Raises ApiLostError."""
         response = self._exchange(self._next, b"")
-        self._require(response, "GET next")
+        if response.status != 200:
+            raise ApiLostError(f"GET next: {_told(response)}")
         request_id = response.headers.get(_REQUEST_ID, "")
-        if not request_id.isascii() or not request_id or " " in request_id:
+        if not request_id or " " in request_id or not request_id.isascii():
             raise ApiLostError(f"GET next was answered with the request id {request_id!r}")
         return response
 
     def free_event(self) -> None:
         """Let go of the room that a large event took."""
-        self._parser.trim()
+        if self._parser.grown:
+            self._parser.trim()
 
     def respond(self, invocation: dict[str, str], body: bytes, media_type: str) -> None:
         """Post a result; `invocation`: the headers of its event. Raises ApiLostError.
@@ -114,7 +116,9 @@ class RuntimeApi:
 
     def await_restore(self) -> None:
         """Say that the snapshot may be taken, and wait for the environment to be restored. Raises ApiLostError."""
-        self._require(self._exchange(self._get("/2018-06-01/runtime/restore/next"), b""), "GET restore/next")
+        response = self._exchange(self._get("/2018-06-01/runtime/restore/next"), b"")
+        if response.status != 200:
+            raise ApiLostError(f"GET restore/next: {_told(response)}")
         self._close()  # what is on the other side now need not know this connection
 
     def fail_restore(self, failure: Failure) -> None:
@@ -156,10 +160,6 @@ class RuntimeApi:
         head = f"POST /2018-06-01/runtime/{phase}/error{self._common}Content-Type: {JSON}\r\n{fields}"
         self._settle(self._exchange(f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1"), body))
 
-    def _require(self, response: Response, call: str) -> None:
-        if response.status != 200:
-            raise ApiLostError(f"{call}: {_told(response)}")
-
     def _post(self, invocation: dict[str, str], tail: str, body: bytes) -> None:
         nonce = _nonce(invocation)
         head = f"{self._invocation}{invocation[_REQUEST_ID]}{tail}{nonce}Content-Length: {len(body)}\r\n\r\n"
@@ -186,10 +186,9 @@ class RuntimeApi:
 
     def _receive(self, sock: _socket.socket) -> Response:
         parser = self._parser
-        fresh = parser.empty
         space = parser.space()
         count = sock.recv_into(space)
-        data = bytes(space[:count]) if fresh and count <= _ACCEPTED_LENGTH else b""
+        data = bytes(space[:count]) if count <= _ACCEPTED_LENGTH and parser.empty else b""
         if data and data == self._accepted_data and self._accepted is not None:
             return self._accepted
         while count:
@@ -210,8 +209,11 @@ class RuntimeApi:
         if self._abandoned:
             raise ConnectionError("this process was forked from the runtime and must not answer for it")
         sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+        sock.settimeout(None)  # whatever `socket.setdefaulttimeout` the handler called
         sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         sock.connect(self._address)
+        # Whatever the last connection left behind is no part of what comes by this one.
+        self._parser = ResponseParser(size=_BUFFER, body_limit=_MAX_EVENT)
         self._socket = sock
         return sock
 

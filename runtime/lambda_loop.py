@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import _signal  # pyright: ignore[reportMissingImports] - `signal` itself imports enum and re
-import gc
 import os
 
 from runtime import context as contexts
 from runtime import hooks, logs
-from runtime.codec import JSON, decode, encode, loads, use_orjson
+from runtime.codec import JSON, decode, encode, loads
 from runtime.context import Context, Function, Identity
 from runtime.errors import describe
-from runtime.handler import URL_STREAMS, is_streamed, load, settled
+from runtime.handler import PLAIN, URL_STREAMS, is_streamed, load, settled
 from runtime.lambda_api import API_LOST, MAX_RESULT, ApiLostError, RuntimeApi
 
 TYPE_CHECKING = False
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
     from runtime.http_head import Response
     from runtime.lambda_stream import StreamedResult
 
+_TENANT = "lambda-runtime-aws-tenant-id"
+_IDENTITY, _CLIENT = "lambda-runtime-cognito-identity", "lambda-runtime-client-context"
+_ABOUT_THE_CALLER = frozenset({_TENANT, _IDENTITY, _CLIENT})
 _TRACE_KEY = b"_X_AMZN_TRACE_ID"
 _environ_data: dict[bytes, bytes] = os.environ._data  # pyright: ignore[reportAttributeAccessIssue] # noqa: SLF001
 _BINARY = frozenset({bytes, bytearray, memoryview})
@@ -91,12 +93,9 @@ def _before_first(api: RuntimeApi, address: str, *, worker: bool) -> int:
 
 def _load(api: RuntimeApi) -> Handler | None:
     try:
-        handler = load(os.environ.get("_HANDLER", ""))
+        return load(os.environ.get("_HANDLER", ""))
     except BaseException as error:  # noqa: BLE001 - a module that exits is an initialisation that failed
         failure = describe(error)
-    else:
-        use_orjson()
-        return handler
     logs.failure("aws", failure)
     api.fail_init(failure)
     return None
@@ -104,7 +103,6 @@ def _load(api: RuntimeApi) -> Handler | None:
 
 def _serve(api: RuntimeApi, handler: Handler) -> NoReturn:
     function = Function("aws", os.environ)
-    gc.freeze()
     while True:
         _invoke(api, handler, function)
 
@@ -119,7 +117,9 @@ def _invoke(api: RuntimeApi, handler: Handler, function: Function) -> None:
     try:
         event = _event(api, invocation)
         over_http = type(event) is dict and "requestContext" in event
-        result = settled(handler(event, context), shared_loop=False)
+        result = handler(event, context)
+        if type(result) not in PLAIN:
+            result = settled(result, shared_loop=False)
         del event  # a large one is gone while the result is encoded
         if is_streamed(result) or (over_http and (URL_STREAMS or type(result) in _BINARY)):
             stream, result = _for_caller(result, over_http=over_http)
@@ -163,27 +163,31 @@ def _event(api: RuntimeApi, invocation: Response) -> Any:
 
 def _context(function: Function, invocation: Response) -> Context:
     headers = invocation.headers
-    called = invocation.shared.get("function")
-    if called is None:
-        called = invocation.shared["function"] = _called(function, headers)
+    known = invocation.shared.get("function")
+    if known is None:
+        known = invocation.shared["function"] = _called(function, headers), not _ABOUT_THE_CALLER.isdisjoint(headers)
+    called, tells_caller = known
     deadline = headers.get("lambda-runtime-deadline-ms", "")
     context = Context(
         called, headers["lambda-runtime-aws-request-id"], float(deadline) if deadline.isdecimal() else 0.0
     )
     trace_id = headers.get("lambda-runtime-trace-id")
-    _set_trace_variable(trace_id)
     if trace_id is not None:
         context.trace_id = trace_id
-    tenant_id = headers.get("lambda-runtime-aws-tenant-id")
-    if tenant_id is not None:
-        context.tenant_id = tenant_id
-    identity = headers.get("lambda-runtime-cognito-identity")
+    _set_trace_variable(trace_id)
+    if tells_caller:
+        _tell_caller(context, headers)
+    return context
+
+
+def _tell_caller(context: Context, headers: dict[str, str]) -> None:
+    context.tenant_id = headers.get(_TENANT)
+    identity = headers.get(_IDENTITY)
     if identity is not None:
         context.identity = Identity(_object(identity))
-    client = headers.get("lambda-runtime-client-context")
+    client = headers.get(_CLIENT)
     if client is not None:
         context.set_client_context(_object(client))
-    return context
 
 
 def _called(function: Function, headers: dict[str, str]) -> Function:

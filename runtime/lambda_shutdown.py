@@ -10,7 +10,7 @@ import _signal  # pyright: ignore[reportMissingImports] - `signal` itself import
 import _thread
 import os
 
-from runtime import hooks
+from runtime import hooks, lifecycle
 from runtime.lambda_api import RuntimeApi
 
 TYPE_CHECKING = False
@@ -44,7 +44,7 @@ def run_on_sigterm() -> None:
     os.set_blocking(writer, False)
     _signal.signal(_signal.SIGTERM, lambda _number, _frame: None)
     _signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    os.register_at_fork(before=_hold_signal, after_in_parent=_take_signal, after_in_child=_forget_signal)
+    lifecycle.keep_from_children((_signal.SIGTERM,))
     _thread.start_new_thread(_stop_when_told, (reader,))
 
 
@@ -53,18 +53,3 @@ def _stop_when_told(reader: int) -> NoReturn:
         pass
     hooks.run_shutdown("aws")
     os._exit(0)
-
-
-def _hold_signal() -> None:
-    # A child that is ended by SIGTERM must not end its parent, too: until it has forgotten the pipe, none may come.
-    _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGTERM,))
-
-
-def _take_signal() -> None:
-    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGTERM,))
-
-
-def _forget_signal() -> None:
-    _signal.set_wakeup_fd(-1)
-    _signal.signal(_signal.SIGTERM, _signal.SIG_DFL)
-    _take_signal()

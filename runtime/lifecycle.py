@@ -6,6 +6,7 @@ import _signal  # pyright: ignore[reportMissingImports] - `signal` itself import
 import os
 
 _STOP = b"!"
+_STOPS = (_signal.SIGTERM, _signal.SIGINT)
 _FORWARDED = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGQUIT, _signal.SIGUSR1, _signal.SIGUSR2)
 
 
@@ -29,9 +30,10 @@ class StopSignal:
 
     def __init__(self) -> None:
         self._reader, self._writer = os.pipe()
-        for number in (_signal.SIGTERM, _signal.SIGINT):
+        for number in _STOPS:
             # A handler of ours interrupts no system call for good; a byte in a pipe does.
             _signal.signal(number, lambda _number, _frame: os.write(self._writer, _STOP))
+        keep_from_children(_STOPS)
 
     def wait(self, seconds: float) -> bool:
         """Wait up to `seconds`, or until woken; whether a signal has come."""
@@ -42,6 +44,25 @@ class StopSignal:
     def wake(self) -> None:
         """End a wait before its time."""
         os.write(self._writer, b".")
+
+
+def keep_from_children(numbers: tuple[int, ...]) -> None:
+    """Have these signals end a child that a handler forks: by the pipe they share, it would end its parent, too."""
+
+    def hold() -> None:
+        # Until the child has forgotten the pipe, none may come.
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, numbers)
+
+    def take() -> None:
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, numbers)
+
+    def forget() -> None:
+        _signal.set_wakeup_fd(-1)
+        for number in numbers:
+            _signal.signal(number, _signal.SIG_DFL)
+        take()
+
+    os.register_at_fork(before=hold, after_in_parent=take, after_in_child=forget)
 
 
 def _forward(server: int, number: int) -> None:

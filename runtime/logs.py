@@ -28,6 +28,8 @@ level = ""
 _frames: int | None = None
 """The descriptor on which Lambda takes records with their bounds, where it gives one."""
 _cloud: Cloud = "aws"
+_old_streams: list[object] = []
+"""Kept, since the end of a stream would wait for its lock, too."""
 _INFO, _WARNING, _ERROR = 20, 30, 40
 
 
@@ -94,6 +96,7 @@ def prepare(cloud: Cloud) -> None:
     _frames = int(descriptor) if descriptor.isdecimal() else None
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
+    os.register_at_fork(after_in_child=_renew_streams)
     if "logging" in sys.modules:
         _set_up(sys.modules["logging"], cloud)
     else:
@@ -103,6 +106,21 @@ def prepare(cloud: Cloud) -> None:
 def timestamp(seconds: float) -> str:
     """ISO 8601 in UTC, to the millisecond. `seconds` since the epoch."""
     return f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(seconds))}.{int(seconds * 1000) % 1000:03d}Z"
+
+
+def _renew_streams() -> None:
+    """In a forked child: another thread of the parent may have held the lock of a stream, which nobody then frees."""
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        old = getattr(sys, name)
+        if old is not getattr(sys, f"__{name}__"):
+            continue  # the handler's own
+        try:
+            new = open(descriptor, "w", 1, "utf-8", "backslashreplace", closefd=False)  # noqa: SIM115
+        except OSError:
+            continue
+        _old_streams.append(old)
+        setattr(sys, name, new)
+        setattr(sys, f"__{name}__", new)
 
 
 def _own(name: str, severity: int, text: str) -> None:

@@ -1,7 +1,7 @@
 """JSON by orjson, where the handler's requirements hold it, with the results of `runtime.codec`.
 
-orjson is faster and differs; what follows keeps the values equal. Only the whitespace between tokens differs: it writes
-none.
+orjson is faster and differs; what follows keeps the values equal. The text differs in the whitespace between tokens, of
+which there is none, and in exponents, written `1e16` rather than `1e+16`.
 
 | orjson alone | here |
 |---|---|

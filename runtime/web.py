@@ -105,11 +105,12 @@ def response(status: int, body: Any = None, headers: Mapping[str, str] | None = 
 class Reply:
     """An HTTP response before it becomes bytes. `head`: finished header lines, each with its CRLF."""
 
-    __slots__ = ("body", "head", "pieces", "status")
+    __slots__ = ("body", "head", "media_type", "pieces", "status")
 
     def __init__(self, status: int, body: bytes, media_type: str = "", head: str = "") -> None:
         self.status = status
-        self.head = f"Content-Type: {media_type}\r\n{head}" if media_type else head
+        self.media_type = media_type
+        self.head = head
         self.body = body
         self.pieces: Generator[bytes, None, None] | None = None
         """The body of a reply that comes piece by piece; `close()` it when nobody reads on."""
@@ -117,7 +118,7 @@ class Reply:
 
 def event_of(request: http_head.Request, context: Context) -> dict[str, Any]:
     """The event for an HTTP trigger's request. The cloud's own `x-fc-*` fields stay out of it: some are secret."""
-    path, _, query = _origin_form(request.target).partition("?")
+    path, _, query = _origin_form(request).partition("?")
     headers = {name: value for name, value in request.headers.items() if name[:5] != "x-fc-"}
     cookie = headers.pop("cookie", "")
     client = request.headers.get("x-fc-client-ip") or headers.get("x-forwarded-for", "").partition(",")[0]
@@ -152,7 +153,7 @@ def event_of(request: http_head.Request, context: Context) -> dict[str, Any]:
         "isBase64Encoded": False,
     }
     if cookie:
-        event["cookies"] = [part.strip() for part in cookie.split(";")]
+        event["cookies"] = [part.strip() for part in cookie.split(";") if part.strip()]
     if query:
         event["queryStringParameters"] = _parameters(query)
     if request.body:
@@ -239,11 +240,12 @@ def text_of(body: bytes) -> tuple[str, bool]:
         return b2a_base64(body, newline=False).decode("ascii"), True
 
 
-def _origin_form(target: str) -> str:
+def _origin_form(request: http_head.Request) -> str:
+    target = request.target
     if target[:1] == "/" or target == "*":
         return target
-    slash = target.find("/", len("http://"))
-    return target[slash:] if slash >= 0 else "/"
+    rest = target[len("http://") + len(request.headers["host"]) :]
+    return rest if rest[:1] == "/" else f"/{rest}"
 
 
 def _body_text(body: memoryview, media_type: str) -> tuple[str, bool]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LOG_SOCKET = "_LAMBDA_TELEMETRY_LOG_FD_PROVIDER_SOCKET"
+_ENDS = (_signal.SIGTERM, _signal.SIGINT)
 _SHORT_LIFE = 1.0
 _LONGEST_PAUSE = 5.0
 
@@ -31,7 +32,7 @@ def supervise(count: int, serve: Callable[[Callable[[], None]], int]) -> int:
     that the initialisation failed, which it has told the cloud itself; then all end.
     """
     supervisor = _Supervisor(serve)
-    for number in (_signal.SIGTERM, _signal.SIGINT):
+    for number in _ENDS:
         _signal.signal(number, supervisor.pass_on)
     for _ in range(count):
         supervisor.start()
@@ -50,15 +51,19 @@ class _Supervisor:
         self._pause = 0.0
 
     def start(self) -> None:
-        """Fork one worker. The flow of the child ends here."""
-        pid = os.fork()
+        """Fork one worker, unless all have been told to end. The flow of the child ends here."""
+        # Held back until the newcomer is known, and has put our handlers off: a signal would pass it by.
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, _ENDS)
+        pid = None if self._stopping else os.fork()
         if pid:
             self._born[pid] = monotonic()
-            return
-        for number in (_signal.SIGTERM, _signal.SIGINT):
-            _signal.signal(number, _signal.SIG_DFL)
-        _separate_output()
-        os._exit(self._serve(self._tell))
+        elif pid == 0:
+            for number in _ENDS:
+                _signal.signal(number, _signal.SIG_DFL)
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, _ENDS)
+        if pid == 0:
+            _separate_output()
+            os._exit(self._serve(self._tell))
 
     def wait(self) -> int:
         """Replace what dies, until nothing is left to replace; the exit status."""

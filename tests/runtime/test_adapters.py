@@ -59,6 +59,10 @@ async def app(scope, receive, send):
         return
     elif path == "/raise":
         raise ValueError("in the application")
+    elif path == "/cancelled":
+        task = asyncio.ensure_future(asyncio.sleep(60))
+        task.cancel()
+        await task
     elif path == "/after":
         await send(start)
         await send({"type": "http.response.body", "body": b"all of it"})
@@ -118,7 +122,7 @@ def app(environ, start_response):
         return [bytes(range(256))]
     if path == "/nothing":
         return []
-    if path == "/raise":
+    if path in ("/raise", "/cancelled"):
         raise ValueError("in the application")
     if path == "/endless":
         start_response("200 OK", fields)
@@ -196,7 +200,7 @@ def test_binary_bodies_survive(side):
     assert base64.b64decode(result["body"]) == bytes(range(256))
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/raise"])
+@pytest.mark.parametrize("path", ["/nothing", "/raise", "/cancelled"])
 def test_a_broken_application_is_a_failure_and_the_next_request_is_served(side, path):
     side.failure(event("GET", path))
     assert side.result(event("GET", "/log"))["statusCode"] in {200, 201}

@@ -76,6 +76,7 @@ class Point:
 
 class Colour(enum.Enum):
     RED = "red"
+    BOTH = Pair(1, [Pair(2, 3)])
 
 
 class Size(enum.IntEnum):
@@ -101,6 +102,7 @@ class Size(enum.IntEnum):
         ([dt.date(2026, 1, 2), dt.time(3, 4)], '["2026-01-02", "03:04:00"]'),
         (uuid.UUID(int=5), '"00000000-0000-0000-0000-000000000005"'),
         ([Colour.RED, Size.BIG], '["red", 3]'),
+        ({"c": Colour.BOTH}, '{"c": {"a": 1, "b": [{"a": 2, "b": 3}]}}'),
         (Point(1, Point(2, decimal.Decimal("1.0"))), '{"x": 1, "y": {"x": 2, "y": 1.0}}'),
     ],
 )

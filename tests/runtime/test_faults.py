@@ -159,11 +159,34 @@ def test_fc_gives_the_same_results_and_has_no_limit_of_6_mb(faults, do, body):
     assert faults.invoke({"do": do}).body == body
 
 
-@pytest.mark.parametrize("do", ["fork_and_return", "fork_and_exit"])
-def test_on_fc_a_forked_child_never_answers_for_its_parent(faults, do):
+def whole_reply(fc, do):
     body = json.dumps({"do": do}).encode()
     head = b"POST /invoke HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(body)
-    assert faults.exchange(head + body).endswith(b'"from the parent"')
+    return fc.exchange(head + body).partition(b"\r\n\r\n")[2]
+
+
+@pytest.mark.parametrize(
+    ("do", "body"),
+    [
+        ("fork_and_return", b'"from the parent"'),
+        ("fork_and_exit", b'"from the parent"'),
+        ("coroutine_forks", b'"from the parent"'),
+        ("pieces_fork", b"a piece from the parent"),
+        ("async_pieces_fork", b"a piece from the parent"),
+    ],
+)
+def test_on_fc_a_forked_child_never_answers_for_its_parent(faults, do, body):
+    """The handlers wait for the child, which has to end by itself."""
+    assert whole_reply(faults, do) == body
+
+
+def test_on_fc_a_forked_child_that_is_ended_ends_nobody_else(faults):
+    assert faults.invoke({"do": "fork_and_end"}).json() == -signal.SIGTERM
+    time.sleep(0.2)  # until the server would have taken it for its own end
+
+
+def test_on_fc_a_forked_child_that_stays_holds_no_connection_open(faults):
+    os.kill(int(whole_reply(faults, "fork_and_stay")), signal.SIGKILL)
 
 
 DIES = "def handler(event, context):\n    import ctypes, os\n    {}\n"
@@ -245,3 +268,26 @@ def test_a_failure_is_told_where_the_working_folder_is_gone(start_lambda, start_
     posted = side.receive()
     assert posted.json()["errorMessage"] == "the real reason"
     assert json.loads(posted.headers["lambda-runtime-function-xray-error-cause"])["working_directory"] == ""
+
+
+TAKES_ALL_DESCRIPTORS = """
+def handler(event, context):
+    if event == "serve":
+        return "served"
+    taken = []
+    while True:
+        taken.append(open("/dev/null"))
+"""
+
+
+def test_a_failure_is_told_where_no_descriptor_is_left_to_import_what_describes_it(start_lambda, start_fc):
+    function = start_fc(TAKES_ALL_DESCRIPTORS)
+    reply = function.invoke("fail").json()
+    assert reply["errorType"] == "OSError"
+    assert reply["stackTrace"][-1].endswith(" in handler\n")
+    assert "Too many open files" in reply["errorMessage"]
+    assert "Too many open files" in function.process.log()
+    assert function.invoke("serve").json() == "served"
+    side = start_lambda(TAKES_ALL_DESCRIPTORS)
+    assert "Too many open files" in side.failure("fail").json()["errorMessage"]
+    assert side.result("serve") == "served"

@@ -225,7 +225,7 @@ def test_an_http_request_as_payload_2_0(fc):
         "/whole?a=1&b=%C3%A9+x&a=2&c&%zz=%",
         b'{"a": 1}',
         Content_Type="application/json",
-        Cookie="k=v; l=w",
+        Cookie="k=v; l=w;",
         X_Fc_Client_Ip="203.0.113.9",
         X_Fc_Security_Token="secret",
         X_Fc_Account_Id="1234567890123456",
@@ -375,6 +375,12 @@ def test_connections_are_kept_and_pipelines_answered_in_order(fc):
 RAW = b"POST /invoke HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n7"
 
 
+def test_the_length_of_an_answer_to_head_is_that_of_get_or_left_out(fc):
+    assert fc.http("HEAD", "/based").headers["content-length"] == "2"
+    assert "content-length" not in fc.http("HEAD", "/status?s=200").headers
+    assert fc.http("GET", "/status?s=200").headers["content-length"] == "0"
+
+
 def test_half_close_and_http_1_0(fc):
     with fc.connect() as sock:
         sock.sendall(RAW)
@@ -393,6 +399,28 @@ def test_expect_continue(fc):
         time.sleep(0.05)
         sock.sendall(b"2")
         assert fc.read_reply(reader).json() == 42
+
+
+def test_a_client_of_http_1_0_gets_no_interim_answer(fc):
+    with fc.connect() as sock:
+        sock.sendall(b"POST /invoke HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n")
+        time.sleep(0.1)
+        sock.sendall(b"7")
+        assert sock.recv(100).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "query"),
+    [
+        ("http://public:8/whole?c=/d", "/whole", "c=/d"),
+        ("HTTP://public:8", "/", ""),
+        ("http://public:8?c=/d", "/", "c=/d"),
+    ],
+)
+def test_an_absolute_target_names_host_and_path(fc, target, path, query):
+    event = fc.http("GET", target).json()
+    assert (event["rawPath"], event["rawQueryString"]) == (path, query)
+    assert event["headers"]["host"] == event["requestContext"]["domainName"] == "public:8"
 
 
 @pytest.mark.parametrize(
@@ -496,6 +524,27 @@ def test_handlers_that_begin_to_block_under_fast_traffic_cost_the_others_nothing
         assert select.select([reader.sock for reader in slow], [], [], 0)[0] == [], "the others waited for these"
 
 
+def test_handlers_that_block_a_little_and_never_all_at_once_get_their_threads_too(start_fc):
+    fc = start_fc(APP)
+    event = b'{"do": "sleep", "seconds": 0.02}'
+    end = time.monotonic() + 2
+    late: list[float] = []
+
+    def caller(number: int) -> None:
+        with fc.connect() as sock:
+            reader = fc.reader(sock)
+            time.sleep(number * 0.015)
+            while (begin := time.monotonic()) < end:
+                fc.call_on(reader, "POST", "/invoke", event)
+                if begin > end - 0.5:
+                    late.append(time.monotonic() - begin)
+                time.sleep(number % 7 * 0.003)
+
+    with ThreadPoolExecutor(60) as pool:
+        list(pool.map(caller, range(60)))
+    assert sorted(late)[len(late) // 2] < 0.06, "four threads alone would take 0.2 s"
+
+
 def test_a_sole_connection_and_others_beside_it(start_fc):
     fc = start_fc(APP)
     with fc.connect() as sole:
@@ -515,6 +564,21 @@ def test_a_sole_connection_and_others_beside_it(start_fc):
         sole.shutdown(socket.SHUT_WR)
         assert sole.recv(1) == b""
     assert fc.invoke(6).json() == 6
+
+
+def test_a_handler_s_default_timeout_is_not_the_server_s(start_fc):
+    fc = start_fc(
+        "import socket\nsocket.setdefaulttimeout(0.2)\ndef handler(event, context):\n    return 'x' * event\n"
+    )
+    assert fc.invoke(1).json() == "x"
+    with fc.connect() as sock:
+        reader = fc.reader(sock)
+        for size in (1, 20_000_000, 1):
+            time.sleep(0.5)
+            body = b"%d" % size
+            sock.sendall(b"POST /invoke HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+            time.sleep(0.5)
+            assert len(fc.read_reply(reader).json()) == size
 
 
 def test_async_handlers_share_one_loop(fc):

@@ -42,36 +42,41 @@ def told(read, head: str) -> object:
     return [(name, getattr(message, name, None)) for name in names]
 
 
+def read_by(reader: Reader):
+    """The reader, for a head without the empty line that ends it."""
+    return lambda head: reader.read(f"{head}\r\n\r\n".encode("latin-1"))[0]
+
+
 @settings(max_examples=3000, deadline=None)
 @given(st.sampled_from([(Request, head) for head in REQUESTS] + [(Response, head) for head in RESPONSES]), CHANGES)
 @example((Response, RESPONSES[1]), [(40, "5")])
 @example((Response, RESPONSES[3]), [(33, "7")])
 def test_a_head_like_the_last_one_says_what_it_says_alone(known, changes):
     parse, head = known
-    reader = Reader(parse)
-    told(reader.read, head)
+    read = read_by(Reader(parse))
+    told(read, head)
     characters = list(head)
     for position, character in changes:
         characters[position % len(head)] = character
     changed = "".join(characters)
-    assert told(reader.read, changed) == told(parse, changed)
-    assert told(reader.read, head) == told(parse, head)
+    assert told(read, changed) == told(parse, changed)
+    assert told(read, head) == told(parse, head)
 
 
 def test_only_what_may_differ_is_read_anew():
-    reader = Reader(Response)
-    first = reader.read(RESPONSES[0])
+    read = read_by(Reader(Response))
+    first = read(RESPONSES[0])
     first.shared["known"] = True
-    second = reader.read(RESPONSES[0].replace("8476a536", "00000000").replace(": 83", ": 11"))
+    second = read(RESPONSES[0].replace("8476a536", "00000000").replace(": 83", ": 11"))
     assert second.shared == {"known": True}
     assert (first.length, second.length) == (83, 11)
     assert first.headers["lambda-runtime-aws-request-id"] != second.headers["lambda-runtime-aws-request-id"]
-    other = reader.read(RESPONSES[0].replace("22 Nov", "23 Nov"))
+    other = read(RESPONSES[0].replace("22 Nov", "23 Nov"))
     assert other.shared == {}
 
 
 def test_what_is_remembered_is_bounded():
     reader = Reader(Request)
     for size in range(200):
-        reader.read(f"GET /{'a' * size} HTTP/1.1\r\nHost: x")
+        read_by(reader)(f"GET /{'a' * size} HTTP/1.1\r\nHost: x")
     assert len(reader._shapes) <= 32

@@ -71,6 +71,18 @@ def endless():
 def huge_message():
     raise ValueError("x" * 10_000_000)
 
+def huge_notes():
+    error = ValueError("x" * 10_000_000)
+    error.__notes__ = ["x" * 10_000_000] * 150
+    raise error
+
+def huge_chain():
+    error = None
+    for _ in range(30):
+        earlier, error = error, ValueError("x" * 1_000_000)
+        error.__cause__ = earlier
+    raise error
+
 def fork_and_return():
     pid = os.fork()
     if pid == 0:
@@ -84,6 +96,33 @@ def fork_and_exit():
         sys.exit(0)
     os.waitpid(pid, 0)
     return "from the parent"
+
+async def coroutine_forks():
+    return fork_and_return()
+
+def pieces_fork():
+    yield "a piece "
+    yield fork_and_return()
+
+async def async_pieces_fork():
+    yield "a piece "
+    yield fork_and_return()
+
+def fork_and_stay():
+    import time
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(60)
+        os._exit(0)
+    return pid
+
+def fork_and_end():
+    import time
+    pid = fork_and_stay()
+    os.kill(pid, 15)
+    time.sleep(0.1)
+    os.kill(pid, 9)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 def group():
     raise ExceptionGroup("several", [ValueError("one"), TypeError("two")])
@@ -315,13 +354,14 @@ def test_what_led_to_an_exception_is_told(faults):
     assert "Note: look here\n" in faults.failure({"do": "noted"}).json()["stackTrace"]
 
 
-def test_a_huge_message_stays_within_every_limit(faults):
-    posted = faults.failure({"do": "huge_message"})
+@pytest.mark.parametrize("do", ["huge_message", "huge_notes", "huge_chain"])
+def test_a_huge_message_stays_within_every_limit(faults, do):
+    posted = faults.failure({"do": do})
     assert len(posted.body) < 400_000
     assert len(posted.headers["lambda-runtime-function-xray-error-cause"]) <= 65_536
 
 
-@pytest.mark.parametrize("do", ["fork_and_return", "fork_and_exit"])
+@pytest.mark.parametrize("do", ["fork_and_return", "fork_and_exit", "coroutine_forks"])
 def test_a_forked_child_never_answers_for_its_parent(faults, do):
     assert faults.result({"do": do}) == "from the parent"
 
@@ -380,6 +420,19 @@ def test_a_polite_close_is_followed_by_a_new_connection(start_lambda):
     side.answer(extra="Connection: close\r\n")
     side.drop()
     assert side.result(2) == 2
+
+
+IMPATIENT = "import socket\nsocket.setdefaulttimeout(0.2)\n" + ECHO
+
+
+def test_a_handler_s_default_timeout_is_not_the_runtime_s(start_lambda):
+    side = start_lambda(IMPATIENT)
+    for number in range(2):
+        side.await_next()
+        time.sleep(0.5)
+        side.send_event(b"%d" % number)
+        assert side.receive().json() == number
+        side.answer()
 
 
 def test_interim_responses_are_passed_over(start_lambda):

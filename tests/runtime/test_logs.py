@@ -20,7 +20,7 @@ def handler(event, context):
     import logging
     log = logging.getLogger("mine")
     log.debug("too low")
-    log.info("hello %s", "you", extra={"orderId": 7, "odd": {1}})
+    log.info("hello %s", "you", extra={"orderId": 7, "odd": {1}, "rates": [float("nan")]})
     log.warning({"an": "object"})
     try:
         1 / 0
@@ -48,7 +48,7 @@ def test_json_records(json_side):
     assert re.fullmatch(TIME, info.pop("timestamp"))
     request_id = info.pop("requestId")
     assert request_id.startswith("8476a536-")
-    expected = {"level": "INFO", "message": "hello you", "logger": "mine", "orderId": 7, "odd": "{1}"}
+    expected = {"level": "INFO", "message": "hello you", "logger": "mine", "orderId": 7, "odd": "{1}", "rates": ["nan"]}
     assert info == expected | {"tenantId": "tenant"}
     assert (warning["level"], warning["message"]) == ("WARNING", {"an": "object"})
     assert (exception["errorType"], exception["errorMessage"]) == ("ZeroDivisionError", "division by zero")
@@ -198,3 +198,32 @@ def test_a_lean_handler_imports_no_logging(start_lambda):
     names = ["logging", "json", "re", "enum", "socket", "traceback", "asyncio", "collections", "runtime.log_format"]
     names += ["runtime.streams", "runtime.aio", "runtime.web", "runtime.fc_server", "threading"]
     assert side.result(names) == []
+
+
+FORKS_IN_THE_NOISE = """
+import os, threading
+
+def noise(over):
+    while not over.is_set():
+        print("noise")
+
+def handler(event, context):
+    over = threading.Event()
+    threads = [threading.Thread(target=noise, args=(over,)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(100):
+        pid = os.fork()
+        if pid == 0:
+            print("from a child")
+            os._exit(0)
+        os.waitpid(pid, 0)
+    over.set()
+    return "all ended"
+"""
+
+
+def test_a_forked_child_can_speak_whatever_other_threads_were_saying(start_fc):
+    side = start_fc(FORKS_IN_THE_NOISE)
+    assert side.invoke({}).json() == "all ended"
+    assert side.process.log().count("from a child") == 100

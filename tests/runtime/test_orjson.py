@@ -58,16 +58,23 @@ def outcome(call, *arguments):
 
 
 def same(left, right):
-    """Equal with the same types, NaN equal to itself, zeros with their sign."""
-    if type(left) is not type(right):
-        return False
-    if isinstance(left, float):
-        return repr(left) == repr(right)
-    if isinstance(left, dict):
-        return list(left) == list(right) and all(same(left[key], right[key]) for key in left)
-    if isinstance(left, list):
-        return len(left) == len(right) and all(map(same, left, right))
-    return left == right
+    """Equal with the same types, NaN equal to itself, zeros with their sign; however deep they are nested."""
+    pairs = [(left, right)]
+    while pairs:
+        one, other = pairs.pop()
+        if type(one) is not type(other):
+            return False
+        if isinstance(one, (dict, list)) and len(one) != len(other):
+            return False
+        if isinstance(one, dict):
+            if list(one) != list(other):
+                return False
+            pairs += [(one[key], other[key]) for key in one]
+        elif isinstance(one, list):
+            pairs += zip(one, other, strict=True)
+        elif (repr(one) != repr(other)) if isinstance(one, float) else one != other:
+            return False
+    return True
 
 
 @settings(max_examples=120, deadline=None)

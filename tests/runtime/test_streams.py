@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import time
 
 import pytest
@@ -279,6 +280,27 @@ def test_a_stream_is_closed_when_the_connection_breaks(side):
     side.receive()
     side.drop()
     assert side.result({"do": "what_was_closed"}).count("endless") == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"HTTP/1.1 41",
+        b"HTTP/1.1 413 X\r\nContent-Length: 10\r\n\r\nabc",
+        b"HTTP/1.1 202 X\r\nContent-Length: 0\r\n\r\nmore",
+        b"nonsense\r\n\r\n",
+    ],
+)
+def test_an_api_that_breaks_off_in_the_middle_of_a_stream_is_asked_anew(side, words):
+    side.await_next()
+    side.send_event(b'{"do": "endless"}')
+    side.receive()
+    side.send(words)
+    side.reader.sock.shutdown(socket.SHUT_WR)
+    while side.reader.sock.recv(1 << 20):
+        pass
+    side.drop()
+    assert side.result({"do": "plain"}) == {"text": "é"}
 
 
 def test_a_slow_reader_holds_the_source_back(start_lambda):

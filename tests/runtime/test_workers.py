@@ -142,6 +142,19 @@ def test_a_worker_that_dies_again_and_again_does_not_take_the_processor(start):
     assert time.monotonic() - begun > 0.5
 
 
+def test_sigterm_before_a_worker_is_replaced_ends_the_environment(start):
+    environment = start(count=2)
+    dying, _ = environment.accept(), environment.accept()
+    for _ in range(3):
+        dying.send_event(b'"die"')
+        dying = environment.accept()
+    dying.send_event(b'"die"')
+    while environment.first.process.log().count("another one takes its place") < 4:
+        time.sleep(0.01)
+    environment.first.process.popen.send_signal(signal.SIGTERM)
+    assert environment.first.process.exit_status() == 0
+
+
 def test_one_is_no_environment_of_workers(start_lambda):
     side = start_lambda(HANDLER.replace("@on_shutdown", ""), AWS_LAMBDA_MAX_CONCURRENCY="1")
     assert side.result({})[0] == side.process.popen.pid
