@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from tests.runtime.test_lambda_loop import ECHO, FAULTS
+from tests.runtime.sources import ECHO, FAULTS
 
 RESET = struct.pack("ii", 1, 0)
 
