@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,13 +12,18 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.runtime.sources import APP
+
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 20
+RAW = b"POST /invoke HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n7"
+"""A whole invocation as Function Compute sends it; its event is 7."""
 
 
 class Process:
@@ -296,3 +302,25 @@ def start_fc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     for side in ends:
         side.process.popen.send_signal(signal.SIGKILL)
         side.process.end()
+
+
+@pytest.fixture
+def start_as_pid_1(start_fc: Any) -> Any:
+    """`start_fc`, and the process is PID 1 of a namespace of its own."""
+    unshare = shutil.which("unshare")
+    if unshare is None or subprocess.run([unshare, "-pf", "--mount-proc", "true"], check=False).returncode:
+        pytest.skip("this machine allows no PID namespace")
+    wrapper = ("unshare", "-pf", "--kill-child", "--mount-proc")
+    return partial(start_fc, wrapper=wrapper, PATH=os.environ["PATH"])
+
+
+@pytest.fixture(scope="module")
+def shared_fc(start_fc: Any) -> FcSide:
+    return start_fc(APP)
+
+
+@pytest.fixture
+def fc(shared_fc: FcSide) -> Iterator[FcSide]:
+    """One process for all abuse: whatever happened, it serves the next request."""
+    yield shared_fc
+    assert shared_fc.invoke({"still": "here"}).json() == {"still": "here"}

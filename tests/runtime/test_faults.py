@@ -15,8 +15,7 @@ import time
 
 import pytest
 
-from tests.runtime.test_fc_server import can_unshare
-from tests.runtime.test_lambda_loop import ECHO, FAULTS
+from tests.runtime.sources import ECHO, FAULTS
 
 RESET = struct.pack("ii", 1, 0)
 
@@ -201,12 +200,8 @@ def test_a_process_that_dies_on_fc_closes_its_connections(start_fc, do, status):
 
 
 @pytest.mark.parametrize(("do", "status"), [("os._exit(7)", 7), ("ctypes.string_at(0)", 128 + signal.SIGSEGV)])
-def test_pid_1_ends_with_its_server_and_tells_how(start_fc, do, status):
-    if not can_unshare():
-        pytest.skip("this machine allows no PID namespace")
-    side = start_fc(
-        DIES.format(do), wrapper=("unshare", "-pf", "--kill-child", "--mount-proc"), PATH=os.environ["PATH"]
-    )
+def test_pid_1_ends_with_its_server_and_tells_how(start_as_pid_1, do, status):
+    side = start_as_pid_1(DIES.format(do))
     with pytest.raises((EOFError, ConnectionError)):
         side.invoke({})
     assert side.process.exit_status() == status
@@ -224,15 +219,13 @@ def test_a_stop_signal_runs_the_hooks_and_leaves_no_process(start_fc, number):
     assert side.process.log().count("hook ran") == 1
 
 
-def test_as_pid_1_every_stop_signal_reaches_the_server_and_its_hooks(start_fc):
-    if not can_unshare():
-        pytest.skip("this machine allows no PID namespace")
+def test_as_pid_1_every_stop_signal_reaches_the_server_and_its_hooks(start_as_pid_1):
     source = (
         "import signal\nfrom runtime import on_shutdown\non_shutdown(lambda: print('hook ran', flush=True))\n"
         "signal.signal(signal.SIGUSR1, lambda *_: print('usr1', flush=True))\n"
         "def handler(event, context):\n    return 1\n"
     )
-    side = start_fc(source, wrapper=("unshare", "-pf", "--kill-child", "--mount-proc"), PATH=os.environ["PATH"])
+    side = start_as_pid_1(source)
     assert side.invoke({}).json() == 1
     with open(f"/proc/{side.process.popen.pid}/task/{side.process.popen.pid}/children") as file:
         init = int(file.read())

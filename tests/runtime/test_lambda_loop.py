@@ -1,166 +1,17 @@
-"""The Lambda loop against a Runtime API that the test plays by hand, in a real process over real sockets.
+"""From an event to its result on Lambda: context, events, results, errors, what is logged; a start that fails.
 
-Does not prove that AWS's own API behaves like this one; the emulator layer sets AWS's implementation against it.
+A real process over real sockets, the Runtime API played by hand. Does not prove that AWS's own API behaves like this
+one; the emulator layer sets AWS's implementation against it.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import time
 
 import pytest
 
-ECHO = "def handler(event, context):\n    return event\n"
-
-FAULTS = """
-import os, sys, uuid, datetime, decimal, dataclasses, enum, subprocess, threading
-
-@dataclasses.dataclass
-class Point:
-    x: int
-    when: datetime.date
-
-class Colour(enum.Enum):
-    RED = "red"
-
-class Hostile(Exception):
-    def __str__(self):
-        raise SystemExit("from __str__")
-    __repr__ = __str__
-
-class lower_case(Exception):
-    pass
-
-def chained():
-    try:
-        {}["missing"]
-    except KeyError as error:
-        raise RuntimeError("outer") from error
-
-def context_only():
-    try:
-        int("x")
-    except ValueError:
-        raise RuntimeError("second")
-
-def noted():
-    error = ValueError("with a note")
-    error.__notes__ = ["look here"]
-    raise error
-
-def hostile_notes():
-    error = ValueError("x")
-    error.__notes__ = 5
-    raise error
-
-def cyclic():
-    value = []
-    value.append(value)
-    return value
-
-def deep(depth=100_000):
-    value = []
-    for _ in range(depth):
-        value = [value]
-    return value
-
-def endless():
-    return endless()
-
-def huge_message():
-    raise ValueError("x" * 10_000_000)
-
-def huge_notes():
-    error = ValueError("x" * 10_000_000)
-    error.__notes__ = ["x" * 10_000_000] * 150
-    raise error
-
-def huge_chain():
-    error = None
-    for _ in range(30):
-        earlier, error = error, ValueError("x" * 1_000_000)
-        error.__cause__ = earlier
-    raise error
-
-def fork_and_return():
-    pid = os.fork()
-    if pid == 0:
-        return "from the child"
-    os.waitpid(pid, 0)
-    return "from the parent"
-
-def fork_and_exit():
-    pid = os.fork()
-    if pid == 0:
-        sys.exit(0)
-    os.waitpid(pid, 0)
-    return "from the parent"
-
-async def coroutine_forks():
-    return fork_and_return()
-
-def pieces_fork():
-    yield "a piece "
-    yield fork_and_return()
-
-async def async_pieces_fork():
-    yield "a piece "
-    yield fork_and_return()
-
-def fork_and_stay():
-    import time
-    pid = os.fork()
-    if pid == 0:
-        time.sleep(60)
-        os._exit(0)
-    return pid
-
-def fork_and_end():
-    import time
-    pid = fork_and_stay()
-    os.kill(pid, 15)
-    time.sleep(0.1)
-    os.kill(pid, 9)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-def group():
-    raise ExceptionGroup("several", [ValueError("one"), TypeError("two")])
-
-async def coroutine():
-    import asyncio
-    await asyncio.sleep(0)
-    return "awaited"
-
-async def coroutine_exits():
-    sys.exit(4)
-
-DO = {
-    "raise": lambda: 1 / 0,
-    "exit": lambda: sys.exit(3),
-    "interrupt": lambda: (_ for _ in ()).throw(KeyboardInterrupt()),
-    "hostile": lambda: (_ for _ in ()).throw(Hostile()),
-    "lower": lambda: (_ for _ in ()).throw(lower_case("x")),
-    "nan": lambda: {"a": [float("nan")]},
-    "decimal_nan": lambda: decimal.Decimal("NaN"),
-    "set": lambda: {"a": {1}},
-    "bytes_inside": lambda: {"a": b"x"},
-    "generator_inside": lambda: {"a": (n for n in range(3))},
-    "surrogate": lambda: {"x": "\\ud800é"},
-    "text": lambda: "é€😀",
-    "bytes": lambda: b"\\x00\\xff",
-    "bytearray": lambda: bytearray(b"ab"),
-    "decimal": lambda: [decimal.Decimal("1.10"), decimal.Decimal("1E+3")],
-    "rich": lambda: {"at": datetime.datetime(2026, 11, 22, 1, 2, 3), "id": uuid.UUID(int=1),
-        "p": Point(1, datetime.date(2026, 1, 2)), "c": Colour.RED, "t": (1, 2)},
-    "big": lambda: "x" * 7_000_000,
-    "none": lambda: None,
-}
-
-def handler(event, context):
-    do = event["do"]
-    return (DO.get(do) or globals()[do])()
-"""
+from tests.runtime.sources import ECHO, FAULTS
 
 
 @pytest.fixture(scope="module")
@@ -246,29 +97,36 @@ def test_a_broken_client_context_is_no_fault_of_the_handler(start_lambda, header
     }
 
 
-@pytest.mark.parametrize("size", [0, 1, 2_000, 70_000, 1_100_000, 6_000_000])
-def test_events_of_any_size_in_both_framings(start_lambda, size):
-    side = start_lambda("def handler(event, context):\n    return [len(event['x']), event['x'][-3:]]\n")
-    event = json.dumps({"x": "a" * size + "end"}).encode()
-    middle = len(event) // 2
-    expected = [size + 3, "end"]
-    assert side.result(event) == expected
-    assert side.result(event, chunks=[event]) == expected
-    assert side.result(event, chunks=[event[:1], event[1:middle], event[middle:]]) == expected
-    assert side.result({"x": "end"}) == [3, "end"], "a small event after a large one"
+def test_the_trace_is_kept_out_of_the_c_library_which_would_keep_it(start_lambda):
+    source = """
+import os, subprocess
+
+def handler(event, context):
+    inherited = subprocess.run(["env"], capture_output=True, check=True).stdout.decode()
+    return [os.environ.get("_X_AMZN_TRACE_ID"), inherited]
+"""
+    side = start_lambda(source)
+    seen, inherited = side.result(0, **{"Lambda-Runtime-Trace-Id": "Root=1-é"})
+    assert seen == "Root=1-é"
+    assert "_X_AMZN_TRACE_ID" not in inherited
+    assert side.result(0)[0] is None
 
 
-def test_an_event_that_comes_byte_by_byte(start_lambda):
+def test_an_event_that_is_no_json(start_lambda):
     side = start_lambda(ECHO)
-    side.await_next()
-    event = b'{"slow": true}'
-    head = b"HTTP/1.1 200 OK\r\nlambda-runtime-aws-request-id: r\r\ntransfer-encoding: chunked\r\n\r\n"
-    for byte in head + b"3\r\n" + event[:3] + b"\r\nB;x=y\r\n" + event[3:] + b"\r\n0\r\nTrailer: z\r\n\r\n":
-        side.send(bytes([byte]))
-        time.sleep(0.001)
-    posted = side.receive()
-    assert posted.path == "/2018-06-01/runtime/invocation/r/response"
-    assert posted.json() == {"slow": True}
+    for event in (b"{", b"\xff", b'{"a":1} x', b"[" * 100_000):
+        failure = side.failure(event).json()
+        assert failure["errorType"] == "Runtime.UnmarshalError"
+        assert failure["errorMessage"].startswith("Unable to unmarshal input: ")
+    assert side.result(b"") == {}
+    assert side.result(b'\xef\xbb\xbf {"bom": 1} \r\n') == {"bom": 1}
+    assert side.result(b" \n[1]") == [1]
+
+
+def test_other_media_types_arrive_as_bytes(start_lambda):
+    side = start_lambda(ECHO)
+    assert side.invoke(b"\x00raw", Content_Type="application/octet-stream").body == b"\x00raw"
+    assert side.result(b"1", Content_Type="application/json; charset=utf-8") == 1
 
 
 def test_results_as_aws_encodes_them(faults):
@@ -366,121 +224,15 @@ def test_a_forked_child_never_answers_for_its_parent(faults, do):
     assert faults.result({"do": do}) == "from the parent"
 
 
-def test_an_event_that_is_no_json(start_lambda):
-    side = start_lambda(ECHO)
-    for event in (b"{", b"\xff", b'{"a":1} x', b"[" * 100_000):
-        failure = side.failure(event).json()
-        assert failure["errorType"] == "Runtime.UnmarshalError"
-        assert failure["errorMessage"].startswith("Unable to unmarshal input: ")
-    assert side.result(b"") == {}
-    assert side.result(b'\xef\xbb\xbf {"bom": 1} \r\n') == {"bom": 1}
-    assert side.result(b" \n[1]") == [1]
-
-
-def test_other_media_types_arrive_as_bytes(start_lambda):
-    side = start_lambda(ECHO)
-    assert side.invoke(b"\x00raw", Content_Type="application/octet-stream").body == b"\x00raw"
-    assert side.result(b"1", Content_Type="application/json; charset=utf-8") == 1
-
-
-def test_the_invocation_id_is_echoed(start_lambda):
-    side = start_lambda("def handler(event, context):\n    return 1 / event\n")
-    nonce = "0b5a1e6e"
-    assert side.invoke(1, Lambda_Runtime_Invocation_Id=nonce).headers["lambda-runtime-invocation-id"] == nonce
-    assert side.invoke(0, Lambda_Runtime_Invocation_Id=nonce).headers["lambda-runtime-invocation-id"] == nonce
-    assert "lambda-runtime-invocation-id" not in side.invoke(1).headers
-
-
-@pytest.mark.parametrize("status", [400, 403, 410, 413])
-def test_a_refused_answer_is_logged_and_survived_without_a_second_report(start_lambda, status):
-    side = start_lambda("def handler(event, context):\n    return 1 / event\n")
-    side.invoke(1, status=status)
-    side.invoke(0, status=status)
-    assert side.result(2) == 0.5
-    assert side.process.log().count(f"the Runtime API answered {status}") == 2
-
-
-def test_a_413_before_the_whole_body_was_read(start_lambda):
-    side = start_lambda("def handler(event, context):\n    return 'x' * event\n")
-    side.await_next()
-    side.send_event(b"6000000")
-    side.reader.head()
-    side.answer(413, b"{}", "Connection: close\r\n")
-    side.reader.take(100_000)
-    side.drop()
-    assert side.result(1) == "x"
-    assert "answered 413" in side.process.log()
-
-
-def test_a_polite_close_is_followed_by_a_new_connection(start_lambda):
-    side = start_lambda(ECHO)
-    side.await_next()
-    side.send_event(b"1")
-    side.receive()
-    side.answer(extra="Connection: close\r\n")
-    side.drop()
-    assert side.result(2) == 2
-
-
-IMPATIENT = "import socket\nsocket.setdefaulttimeout(0.2)\n" + ECHO
-
-
-def test_a_handler_s_default_timeout_is_not_the_runtime_s(start_lambda):
-    side = start_lambda(IMPATIENT)
-    for number in range(2):
+def test_dying_is_visible_to_the_platform(start_lambda):
+    source = (
+        "import os, signal\ndef handler(event, context):\n    os.kill(os.getpid(), event) if event else os._exit(9)\n"
+    )
+    for event, status in ((0, 9), (11, -11), (2, -2), (15, -15)):
+        side = start_lambda(source)
         side.await_next()
-        time.sleep(0.5)
-        side.send_event(b"%d" % number)
-        assert side.receive().json() == number
-        side.answer()
-
-
-def test_interim_responses_are_passed_over(start_lambda):
-    side = start_lambda(ECHO)
-    side.await_next()
-    side.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-    side.send_event(b"1")
-    side.receive()
-    side.send(b"HTTP/1.1 103 Early Hints\r\n\r\n")
-    side.answer()
-    assert side.result(2) == 2
-
-
-@pytest.mark.parametrize(
-    "reply",
-    [
-        b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\n{}",
-        b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\n{}",
-        b"HTTP/1.1 204 No Content\r\n\r\n",
-        b"garbage\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: a b\r\nContent-Length: 2\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000 + b"\r\n\r\n",
-        b"HTTP/1.1 200 OK\nContent-Length: 2\n\n{}",
-        b"",
-        b"HTTP/1.1 200 OK\r\nContent-Le",
-        b"HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: a\r\nContent-Length: 9\r\n\r\n{}",
-    ],
-)
-def test_without_a_usable_next_event_the_process_exits(start_lambda, reply):
-    side = start_lambda(ECHO)
-    side.await_next()
-    side.send(reply)
-    side.drop()
-    assert side.process.exit_status() == 1
-    assert "[ERROR] " in side.process.log()
-    assert "Traceback" not in side.process.log()
-
-
-def test_500_to_an_answer_ends_the_process(start_lambda):
-    side = start_lambda(ECHO)
-    side.await_next()
-    side.send_event(b"1")
-    side.receive()
-    side.answer(500)
-    assert side.process.exit_status() == 1
+        side.send_event(b"%d" % event)
+        assert side.process.exit_status() == status
 
 
 @pytest.mark.parametrize(
@@ -528,13 +280,6 @@ def test_the_place_of_a_failed_import_is_told(start_lambda):
     side = start_lambda("def load():\n    import nonsense_x\nload()\n")
     trace = side.receive().json()["stackTrace"]
     assert [entry.splitlines()[0].rpartition(", ")[2] for entry in trace] == ["in <module>", "in load"]
-
-
-def test_init_error_survives_an_api_that_refuses_it(start_lambda):
-    side = start_lambda("1 / 0")
-    side.receive()
-    side.answer(403)
-    assert side.process.exit_status() == 1
 
 
 def test_handler_names_in_packages_and_with_slashes(start_lambda):
@@ -590,56 +335,6 @@ def handler(event, context):
     side = start_lambda(source)
     side.invoke(0)
     assert "\t8476a536-e9f4-11e8-9739-000000000001\tfrom a thread" in side.process.log()
-
-
-def test_dying_is_visible_to_the_platform(start_lambda):
-    source = (
-        "import os, signal\ndef handler(event, context):\n    os.kill(os.getpid(), event) if event else os._exit(9)\n"
-    )
-    for event, status in ((0, 9), (11, -11), (2, -2), (15, -15)):
-        side = start_lambda(source)
-        side.await_next()
-        side.send_event(b"%d" % event)
-        assert side.process.exit_status() == status
-
-
-def test_a_large_result_reaches_a_slow_reader_whole(start_lambda):
-    side = start_lambda("def handler(event, context):\n    return 'é' * event\n")
-    side.await_next()
-    side.send_event(b"2500000")
-    time.sleep(0.3)
-    assert side.receive().json() == "é" * 2_500_000
-
-
-def test_memory_of_a_large_event_is_given_back(start_lambda):
-    source = """
-def rss():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * 4096
-def handler(event, context):
-    size = len(event) if isinstance(event, str) else 0
-    del event
-    return [size, rss()]
-"""
-    side = start_lambda(source)
-    before = side.result(0)[1]
-    side.result("x" * 6_000_000)
-    assert side.result(0)[1] - before < 4_000_000
-
-
-def test_the_trace_is_kept_out_of_the_c_library_which_would_keep_it(start_lambda):
-    source = """
-import os, subprocess
-
-def handler(event, context):
-    inherited = subprocess.run(["env"], capture_output=True, check=True).stdout.decode()
-    return [os.environ.get("_X_AMZN_TRACE_ID"), inherited]
-"""
-    side = start_lambda(source)
-    seen, inherited = side.result(0, **{"Lambda-Runtime-Trace-Id": "Root=1-é"})
-    assert seen == "Root=1-é"
-    assert "_X_AMZN_TRACE_ID" not in inherited
-    assert side.result(0)[0] is None
 
 
 def test_the_start_imports_nothing_that_costs(start_lambda):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.proto import provider_pb2
 
@@ -22,6 +23,10 @@ REGIONS = {"aws": "ap-northeast-1", "alicloud": "cn-hongkong"}
 
 class RefusedError(Exception):
     """The provider answered with an error: `str()` is what a user reads."""
+
+
+def refused(match: str) -> Any:
+    return pytest.raises(RefusedError, match=match)
 
 
 def struct(values: dict[str, Any]) -> struct_pb2.Struct:

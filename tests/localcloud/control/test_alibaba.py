@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from localcloud.store import Store
-from tests.localcloud.control.client import Client, Deployed, RefusedError, ram_trust, trust, zip_bytes
+from tests.localcloud.control.client import Client, Deployed, ram_trust, refused, trust, zip_bytes
 
 ROLE = "alicloud:ram/role:Role"
 POLICY = "alicloud:ram/policy:Policy"
@@ -25,10 +25,6 @@ FUNCTION = "alicloud:fc/v3Function:V3Function"
 TRIGGER = "alicloud:fc/v3Trigger:V3Trigger"
 DOMAIN = "alicloud:cdn/domainNew:DomainNew"
 CONFIG = "alicloud:cdn/domainConfig:DomainConfig"
-
-
-def refused(match: str) -> Any:
-    return pytest.raises(RefusedError, match=match)
 
 
 def role(alibaba: Client, service: str = "fc.aliyuncs.com") -> Deployed:
