@@ -235,8 +235,10 @@ def two_urls(swapped=False, of_other=False, timeouts=(30, 30)):
 @pytest.mark.parametrize("preview", [True, False])
 def test_permissions_are_those_of_this_function_and_this_distribution(preview):
     assert run(two_urls(), preview=preview).warnings == []
-    told = broken(two_urls(swapped=True), preview=preview)
-    assert set(told) == {("CF-OAC-PERMISSIONS", f"aws:lambda/functionUrl:FunctionUrl 'u{number}'") for number in (0, 1)}
+    told = set(broken(two_urls(swapped=True), preview=preview))
+    # What comes out of resources is told as it comes to be known: the first to be known ends the run.
+    assert told
+    assert told <= {("CF-OAC-PERMISSIONS", f"aws:lambda/functionUrl:FunctionUrl 'u{number}'") for number in (0, 1)}
     assert set(broken(two_urls(of_other=True), preview=preview)) == {
         ("CF-OAC-PERMISSIONS", "aws:lambda/functionUrl:FunctionUrl 'u1'")
     }
