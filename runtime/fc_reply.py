@@ -22,8 +22,6 @@ _REASONS = {
     431: "Request Header Fields Too Large", 500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway",
     503: "Service Unavailable", 504: "Gateway Timeout", 505: "HTTP Version Not Supported",
 }  # fmt: skip
-
-
 _OPEN, _CLOSE = b"Connection: keep-alive\r\n\r\n", b"Connection: close\r\n\r\n"
 _KEPT, _KEPT_LENGTH = 64, 256
 _starts: dict[tuple[int, str, str], bytes] = {}

@@ -6,6 +6,8 @@ differs only in fields such as the request id is that head with other values, an
 
 from __future__ import annotations
 
+from _struct import Struct  # now: a function that has run out of descriptors could not when it is first needed
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -189,8 +191,6 @@ class Shape:
         return message
 
     def _split(self) -> _Parts:
-        from _struct import Struct  # `struct`, without what it imports for its documentation
-
         sizes: list[int] = []
         keys: list[str] = []
         begun = stop = 0

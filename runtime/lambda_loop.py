@@ -163,9 +163,9 @@ def _event(api: RuntimeApi, invocation: Response) -> Any:
 
 def _context(function: Function, invocation: Response) -> Context:
     headers = invocation.headers
-    known = invocation.shared.get("function")
+    known = invocation.shared.get("known")
     if known is None:
-        known = invocation.shared["function"] = _called(function, headers), not _ABOUT_THE_CALLER.isdisjoint(headers)
+        known = invocation.shared["known"] = _called(function, headers), not _ABOUT_THE_CALLER.isdisjoint(headers)
     called, tells_caller = known
     deadline = headers.get("lambda-runtime-deadline-ms", "")
     context = Context(

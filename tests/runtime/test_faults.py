@@ -284,3 +284,25 @@ def test_a_failure_is_told_where_no_descriptor_is_left_to_import_what_describes_
     side = start_lambda(TAKES_ALL_DESCRIPTORS)
     assert "Too many open files" in side.failure("fail").json()["errorMessage"]
     assert side.result("serve") == "served"
+
+
+KEEPS_ALL_DESCRIPTORS = """
+taken = []
+
+def handler(event, context):
+    try:
+        while True:
+            taken.append(open("/dev/null"))
+    except OSError:
+        return "none left"
+"""
+
+
+def test_who_leaks_descriptors_is_still_served_on_the_connections_that_there_are(start_lambda, start_fc):
+    side = start_lambda(KEEPS_ALL_DESCRIPTORS)
+    assert [side.result("serve") for _ in range(3)] == ["none left"] * 3
+    function = start_fc(KEEPS_ALL_DESCRIPTORS)
+    with function.connect() as sock:
+        reader = function.reader(sock)
+        replies = [function.call_on(reader, "POST", "/invoke", b'"serve"', X_Fc_Request_Id="1-fc") for _ in range(3)]
+    assert [reply.json() for reply in replies] == ["none left"] * 3
