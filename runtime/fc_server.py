@@ -106,14 +106,17 @@ class Server:
         self._idle_ticks = 0 if waits else self._idle_ticks + 1
         if self._slow_ticks >= SLOW_TICKS:
             self._slow_ticks = 0
-            self._batch = 1
-            with self._lock:
-                for _ in range(max(1, len(self._waiting))):
-                    self._ensure_poller()
+            self._give_each_its_thread()
         if self._idle_ticks * TICK_SECONDS >= 1:
             self._watched = False
             # Something may have begun to wait in between, and found itself watched.
             self._watched = self._does_work_wait()
+
+    def _give_each_its_thread(self) -> None:
+        self._batch = 1
+        with self._lock:
+            for _ in range(max(1, len(self._waiting))):
+                self._ensure_poller()
 
     def _does_work_wait(self) -> bool:
         return bool(self._waiting) or self._pollers == 0
@@ -130,6 +133,7 @@ class Server:
         """Accept no more, and wait up to `seconds` for the requests in progress."""
         _quietly(self._epoll.unregister, self._listener.fileno())
         self._listener.close()
+        self._give_each_its_thread()  # nobody watches any more whether a handler blocks
         end = monotonic() + seconds
         while monotonic() < end and self._is_at_work():
             sleep(0.01)

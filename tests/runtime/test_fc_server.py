@@ -212,6 +212,25 @@ def test_sigterm_lets_running_requests_end(start_fc):
     assert side.process.exit_status() == 0
 
 
+def test_a_handler_that_first_blocks_at_the_end_holds_nobody_up(start_fc):
+    side = start_fc(APP)
+    with side.connect() as slow, side.connect() as quick:
+        readers = [side.reader(slow), side.reader(quick)]
+        for reader in readers:
+            side.call_on(reader, "POST", "/invoke", b"1")
+        body = json.dumps({"do": "sleep", "seconds": 2}).encode()
+        head = f"POST /invoke HTTP/1.1\r\nHost: x\r\nX-Fc-Request-Id: slow\r\nContent-Length: {len(body)}\r\n\r\n"
+        slow.sendall(head.encode() + body)
+        while "RequestId: slow" not in side.process.log():
+            time.sleep(0.001)
+        side.process.popen.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+        assert side.call_on(readers[1], "POST", "/invoke", b"2").json() == 2
+        assert not select.select([slow], [], [], 0)[0]
+        assert isinstance(side.read_reply(readers[0]).json(), int)
+    assert side.process.exit_status() == 0
+
+
 @pytest.fixture
 def as_pid_1(start_as_pid_1):
     return start_as_pid_1(APP)
